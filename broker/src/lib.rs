@@ -1,0 +1,1 @@
+//! The broker role: SQL over HTTP, routing, scatter and gather.

@@ -1,0 +1,1 @@
+//! The controller role: the only writer of cluster state.

@@ -1,0 +1,2 @@
+//! The one binary: start a role or a whole cluster, administer, ask.
+fn main() {}

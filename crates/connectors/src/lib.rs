@@ -1,0 +1,1 @@
+//! The outside world: input formats and the deep store.

@@ -1,0 +1,1 @@
+//! One bound query over many segments.

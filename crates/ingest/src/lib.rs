@@ -1,0 +1,1 @@
+//! Decoded rows to schema-conforming columns to segments.

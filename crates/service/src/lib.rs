@@ -1,0 +1,1 @@
+//! What all roles share: configuration, HTTP and gRPC servers, tasks, shutdown, telemetry.

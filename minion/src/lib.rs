@@ -1,0 +1,1 @@
+//! The minion role: runs the controller's tasks.

@@ -1,0 +1,1 @@
+//! Messages and services that roles speak to one another.

@@ -1,0 +1,1 @@
+//! The server role: holds segments and answers queries over them.

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Runs everything that must hold before a change lands: format, lints, tests, documentation.
+#   scripts/test.sh           all of it
+#   scripts/test.sh NAME      only tests whose name contains NAME
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/setup.sh
+
+if [ $# -gt 0 ]; then
+  exec cargo test --locked --workspace "$@"
+fi
+
+step() { printf '\n== %s\n' "$*"; }
+
+step format
+cargo fmt --all --check
+step lints
+cargo clippy --locked --workspace --all-targets -- -D warnings
+step build
+# The tests that kill real processes start this binary.
+cargo build --locked -p cuvee-cli
+step tests
+cargo test --locked --workspace

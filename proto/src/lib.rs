@@ -7,6 +7,7 @@
 //!
 //! Generated types stop at a role's edge: nothing but `rpc` modules and these traits should hold them.
 
+pub mod keep;
 pub mod query;
 pub mod session;
 
@@ -15,6 +16,7 @@ pub mod session;
 #[path = "generated/cuvee.v1.rs"]
 pub mod v1;
 
+pub use keep::{Backoff, SessionHandler, keep_session};
 pub use query::{GrpcQueryClient, QueryClient, QueryError};
 pub use session::{ClusterClient, GrpcClusterClient, Session, SessionError};
 

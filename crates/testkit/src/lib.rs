@@ -1,1 +1,14 @@
-//! Clusters for tests: in one process on free ports, or as real processes.
+//! Clusters for tests, and what tests do to them.
+//!
+//! - [`Client`]: tables, uploads and queries over HTTP, as a user does them.
+//! - [`sql`]: runs SQL test files (`.slt`) against a cluster.
+//!
+//! Never shipped: only tests depend on it. Nothing here sleeps for a fixed time; [`until`] waits for a condition.
+
+mod client;
+pub mod fixture;
+pub mod sql;
+mod wait;
+
+pub use client::Client;
+pub use wait::until;

@@ -1,0 +1,138 @@
+//! The API's own documentation: the OpenAPI document of a role and the Swagger UI that shows it, all from the binary.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use http::{HeaderMap, HeaderValue, header};
+use utoipa::openapi::OpenApi;
+
+use crate::ApiError;
+
+/// One file of the Swagger UI, compressed with gzip.
+struct Asset {
+    name: &'static str,
+    content_type: &'static str,
+    gzip: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/swagger_assets.rs"));
+
+/// `/help` and `/api` show the document; `/swagger.json` and `/swagger.yaml` are it.
+///
+/// The document's server is `/`, so that "Try it out" asks the address that the page came from.
+pub fn routes(mut document: OpenApi) -> Router {
+    document.servers = Some(vec![utoipa::openapi::Server::new("/")]);
+    let json: Arc<str> = document.to_json().unwrap_or_default().into();
+    // JSON is YAML.
+    let yaml = json.clone();
+    Router::new()
+        .route("/help", get(|| async { page() }))
+        .route("/help/", get(|| async { page() }))
+        .route("/api", get(|| async { page() }))
+        .route("/api/", get(|| async { page() }))
+        .route("/swagger.json", get(move || async move { typed("application/json", json.to_string()) }))
+        .route("/swagger.yaml", get(move || async move { typed("application/yaml", yaml.to_string()) }))
+        .route("/swaggerui-dist", get(|| async { Redirect::temporary("/help") }))
+        .route("/swaggerui-dist/", get(|| async { Redirect::temporary("/help") }))
+        .route("/swaggerui-dist/{file}", get(asset))
+}
+
+fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn page() -> Response {
+    const PAGE: &str = r##"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Cuvée REST API</title>
+<link rel="icon" type="image/png" href="/swaggerui-dist/favicon-32x32.png" sizes="32x32">
+<link rel="stylesheet" href="/swaggerui-dist/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/swaggerui-dist/swagger-ui-bundle.js"></script>
+<script>
+window.ui = SwaggerUIBundle({
+  url: "/swagger.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  docExpansion: "none",
+  tagsSorter: "alpha",
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis],
+});
+</script>
+</body>
+</html>
+"##;
+    typed("text/html; charset=utf-8", PAGE)
+}
+
+async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    let Some(asset) = ASSETS.iter().find(|asset| asset.name == file) else {
+        return ApiError::not_found("HTTP 404 Not Found").into_response();
+    };
+    let takes_gzip = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|coding| coding.split(';').next().is_some_and(|c| c.trim() == "gzip")));
+    let mut response = if takes_gzip {
+        let mut response = typed(asset.content_type, asset.gzip);
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        let mut plain = Vec::new();
+        match flate2::read::GzDecoder::new(asset.gzip).read_to_end(&mut plain) {
+            Ok(_) => typed(asset.content_type, plain),
+            Err(error) => return ApiError::internal(format!("{file} is damaged: {error}")).into_response(),
+        }
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn fetch(path: &str) -> (u16, String, Vec<u8>) {
+        let document = utoipa::openapi::OpenApiBuilder::new().build();
+        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let response = routes(document).oneshot(request).await.unwrap();
+        let content_type = response.headers().get(header::CONTENT_TYPE).map(|t| t.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        (status, content_type.unwrap_or_default(), response.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    #[tokio::test]
+    async fn the_page_and_everything_it_names_is_there() {
+        let (status, content_type, page) = fetch("/help").await;
+        assert_eq!((status, content_type.as_str()), (200, "text/html; charset=utf-8"));
+        let page = String::from_utf8(page).unwrap();
+        for quoted in page.split('"').filter(|part| part.starts_with("/sw")) {
+            let (status, content_type, body) = fetch(quoted).await;
+            assert_eq!(status, 200, "{quoted}");
+            assert!(!content_type.is_empty() && !body.is_empty(), "{quoted}");
+        }
+        let (_, _, script) = fetch("/swaggerui-dist/swagger-ui-bundle.js").await;
+        assert!(String::from_utf8_lossy(&script).contains("SwaggerUIBundle"));
+        let (_, _, json) = fetch("/swagger.json").await;
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["servers"][0]["url"], "/");
+        assert_eq!(fetch("/swaggerui-dist/nothing.js").await.0, 404);
+    }
+}

@@ -174,7 +174,13 @@ pub struct Segment {
     /// Wanted state at this server (servers): ONLINE, CONSUMING, OFFLINE.
     #[prost(string, tag = "2")]
     pub target: ::prost::alloc::string::String,
-    /// Where to fetch it, its checksum, size, docs, time range in milliseconds, partitions, column minima and maxima.
+    /// The controller's record of the segment, one JSON object; members that are unknown are absent:
+    /// downloadUrl      where to fetch the packed form: the controller's HTTP, or the deep store where all can reach it
+    /// deepStoreUri     the packed form in the deep store (file:///…, s3://…); quicker where the reader can open it
+    /// crc              checksum of the content, as in SegmentMetadata
+    /// packedSizeBytes  length of the packed form
+    /// totalDocs, creationTimeMs, pushTimeMs, startTimeMs, endTimeMs   numbers; times in epoch milliseconds
+    /// metadata         the segment's SegmentMetadata: columns with minima, maxima, partitions, small bloom filters
     #[prost(string, tag = "3")]
     pub metadata_json: ::prost::alloc::string::String,
     /// External view: instance id -> state (brokers).
@@ -191,7 +197,11 @@ pub struct Segment {
 pub struct Request {
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    /// For example RELOAD_SEGMENT, REFRESH_SEGMENT.
+    /// RELOAD_SEGMENT   payload {"table":"t_OFFLINE","segments":\["s"\],"forceDownload":false}; no `segments` member means
+    /// all of the table. Applies the table's present config and schema to the loaded segments. The
+    /// reply's payload is {"success":2,"failures":\[{"segment":"s","error":"…"}\]}.
+    /// REFRESH_SEGMENT  payload {"table":"t_OFFLINE","segments":\["s"\]}: drop what is loaded or in state ERROR and fetch
+    /// it again.
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]

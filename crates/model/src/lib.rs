@@ -4,9 +4,25 @@
 //! Apache Pinot's, read and written back with unknown keys kept.
 
 pub mod data_type;
+pub mod date_time;
+pub mod error_code;
+pub mod names;
+pub mod order;
+pub mod parse;
+pub mod period;
+pub mod render;
 pub mod schema;
 pub mod value;
 
 pub use data_type::{ColumnType, DataType, FieldRole};
-pub use schema::{FieldSpec, Schema};
+pub use date_time::{DateTimeFormat, Granularity, TimeZone};
+pub use error_code::ErrorCode;
+pub use names::{
+    InstanceId, InstanceRole, LlcSegmentName, NameError, RawTableName, SegmentName, TableNameWithType, TableType,
+    TenantName, split_table_name,
+};
+pub use order::ValueKey;
+pub use parse::{ConvertError, parse_value};
+pub use period::{TimeUnit, parse_data_size, parse_period};
+pub use schema::{FieldSpec, MaxLengthExceedStrategy, Schema, SchemaError};
 pub use value::Value;

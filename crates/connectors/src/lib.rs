@@ -1,1 +1,13 @@
-//! The outside world: input formats and the deep store.
+//! The outside world: input file formats and the deep store.
+//!
+//! [`format`] reads files (CSV, JSON, Avro, Parquet; plain, gzip or zstd) into batches of raw values;
+//! [`deep_store`] keeps committed segments. Each has an in-memory twin or takes any reader, so that tests need no
+//! outside service.
+//!
+//! Never here: schemas being applied, transforms, type conversion (that is `ingest`), segment bytes, SQL.
+
+pub mod deep_store;
+pub mod error;
+pub mod format;
+
+pub use error::Error;

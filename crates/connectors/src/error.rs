@@ -1,0 +1,63 @@
+//! What can go wrong at the edge to the outside world.
+
+use std::{io, path::PathBuf};
+
+/// An error of an input format or of the deep store. Texts are for the user who gave the file or the setting.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot open input file {}", path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot read input file {file}")]
+    Read {
+        file: String,
+        #[source]
+        source: io::Error,
+    },
+    /// A format name that nobody knows.
+    #[error("unknown inputFormat '{0}', expected one of csv, json, avro, gzipped_avro, parquet")]
+    UnknownFormat(String),
+    /// A format that Pinot has and this build cannot read.
+    #[error("inputFormat '{0}' is not supported for files yet, use csv, json, avro or parquet")]
+    UnsupportedFormat(String),
+    #[error("invalid reader property '{key}' = '{value}': {reason}")]
+    Property { key: String, value: String, reason: String },
+    /// The file as a whole cannot be read as what it is said to be.
+    #[error("{file} is not a readable {format} file: {reason}")]
+    Malformed { file: String, format: &'static str, reason: String },
+    /// One record cannot be read and the reader's settings, or the format, do not allow to go on behind it.
+    #[error("{file} line {line}: {reason}")]
+    Record { file: String, line: u64, reason: String },
+    #[error("deep store {url}: {reason}")]
+    StoreConfig { url: String, reason: String },
+    #[error("deep store: there is no {path}")]
+    NotFound { path: String },
+    #[error("deep store: invalid path '{path}': {reason}")]
+    InvalidPath { path: String, reason: String },
+    #[error("deep store: cannot {action} {path} after {attempts} attempts")]
+    Store {
+        action: &'static str,
+        path: String,
+        attempts: u32,
+        #[source]
+        source: object_store::Error,
+    },
+    #[error("deep store: {path} has checksum {found:08x} where {expected:08x} is expected")]
+    Checksum { path: String, expected: u32, found: u32 },
+    #[error("deep store: local file {}", path.display())]
+    LocalFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Whether trying the same again may help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store { .. } | Self::Checksum { .. })
+    }
+}

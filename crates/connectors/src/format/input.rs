@@ -1,0 +1,48 @@
+//! Opens an input file as a stream of plain bytes.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Cursor, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::Error;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The bytes of a file, decompressed when it starts as gzip or zstd does.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
+    let file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+    decompressed(file).map_err(|source| Error::Open { path: path.to_owned(), source })
+}
+
+pub(super) fn decompressed(mut input: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut start = [0u8; 4];
+    let got = fill(&mut input, &mut start)?;
+    let whole = Cursor::new(start[..got].to_vec()).chain(input);
+    if start[..got].starts_with(GZIP) {
+        return Ok(Box::new(MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, whole))));
+    }
+    if start[..got].starts_with(ZSTD) {
+        return Ok(Box::new(zstd::stream::read::Decoder::new(whole)?));
+    }
+    Ok(Box::new(whole))
+}
+
+/// Reads until the buffer is full or the input ends.
+pub(super) fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match input.read(&mut buffer[got..]) {
+            Ok(0) => break,
+            Ok(n) => got += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(got)
+}

@@ -7,13 +7,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Expr {
     /// A column by its schema name (virtual columns start with `$`).
-    Column { name: String, ty: ColumnType },
+    Column {
+        name: String,
+        ty: ColumnType,
+    },
     Literal(Value),
     /// `function` is canonical (lower case, no underscores) and in the registry. Operators are functions too:
     /// `plus`, `equals`, `and`, `case`, `cast`, …
-    Call { function: String, args: Vec<Expr>, ty: ColumnType },
+    Call {
+        function: String,
+        args: Vec<Expr>,
+        ty: ColumnType,
+    },
     /// A slot of an earlier phase's output: in a query's post-aggregation, group keys first, then aggregates.
-    Input { index: usize, ty: ColumnType },
+    Input {
+        index: usize,
+        ty: ColumnType,
+    },
 }
 
 impl Expr {

@@ -6,10 +6,21 @@
 //!
 //! Not here: aggregations (`aggregates`), SQL text (`query`), anything that reads a segment.
 
+pub mod arrays;
+pub mod call;
+pub mod comparable;
+pub mod convert;
+pub mod decimal;
+pub mod eval;
 pub mod expr;
+pub mod families;
 pub mod registry;
+#[cfg(test)]
+mod testing;
+pub mod text;
 pub mod vector;
 
+pub use eval::{Columns, NoColumns, evaluate, evaluate_array, evaluate_constant, fold};
 pub use expr::Expr;
-pub use registry::{ScalarFunction, lookup};
+pub use registry::{Argument, Context, Error, ScalarFunction, lookup};
 pub use vector::{Data, Vector};

@@ -13,6 +13,7 @@ pub mod shutdown;
 pub mod swagger;
 pub mod tasks;
 pub mod telemetry;
+pub mod uptime;
 
 pub use backoff::Backoff;
 pub use config::{ConfigError, Properties};

@@ -3,8 +3,16 @@
 //! Used by the engine (per segment and server), by the broker's reduce, by star-trees and roll-up and, wrapped, by
 //! the multi-stage engine. An aggregation is one file in a family folder and one line in [`registry`].
 //!
-//! States travel as Arrow columns, so a server's partial result is one record batch.
+//! States travel as Arrow columns, so a server's partial result is one record batch. State bytes come from the network:
+//! whatever they hold, merging gives a state or an error.
 
+mod basic;
+mod columns;
+mod multi_value;
 pub mod registry;
+#[cfg(test)]
+mod testing;
 
-pub use registry::{Accumulator, AggregateFunction, Error, Fused, Groups, resolve};
+pub use registry::{
+    Accumulator, AggregateFunction, Error, Fused, Groups, canonical_name, has_multi_value_form, is_aggregate, resolve,
+};

@@ -1,9 +1,15 @@
 //! The table of aggregations and what each must do.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    sync::{Arc, LazyLock},
+};
 
 use arrow::{array::ArrayRef, datatypes::DataType as ArrowType};
 use model::{ColumnType, Value};
+
+use crate::{basic, multi_value};
 
 /// Why an aggregation cannot be bound or computed, as a sentence for the user who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,16 +92,176 @@ pub trait Accumulator: Send {
     fn memory_bytes(&self) -> usize;
 }
 
+/// What an aggregation is bound to.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Canonical spelling as asked for, e.g. `percentile95`.
+    pub name: &'a str,
+    /// Types of the expression arguments; single-value, since the multi-value form flattens before it calls.
+    pub args: &'a [ColumnType],
+    /// Literal parameters after the arguments. For a name like `percentile95` the number is the first of them.
+    pub literals: &'a [Value],
+    pub null_handling: bool,
+}
+
+impl Call<'_> {
+    /// An error of this call.
+    pub fn invalid(&self, reason: impl Into<String>) -> Error {
+        Error::Invalid { function: self.name.to_owned(), reason: reason.into() }
+    }
+
+    /// The arguments, if there are exactly `N`.
+    pub fn arguments<const N: usize>(&self) -> Result<[ColumnType; N], Error> {
+        <[ColumnType; N]>::try_from(self.args).map_err(|_| {
+            let plural = if N == 1 { "" } else { "s" };
+            self.invalid(format!("expects {N} column argument{plural}, got {}", self.args.len()))
+        })
+    }
+}
+
+/// One aggregation in the table.
+pub struct Entry {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    /// Whether `<name>mv` exists, and the plain name over a multi-value column means it.
+    pub multi_value: bool,
+    /// Whether `<name>95` means `<name>(x, 95)`.
+    pub percentile: bool,
+    pub bind: fn(&Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error>,
+}
+
+impl Entry {
+    /// An entry without aliases and other forms.
+    pub const fn new(name: &'static str, bind: fn(&Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error>) -> Self {
+        Self { name, aliases: &[], multi_value: false, percentile: false, bind }
+    }
+
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// With an MV form.
+    pub const fn mv(mut self) -> Self {
+        self.multi_value = true;
+        self
+    }
+
+    /// With forms that carry the percentile in the name.
+    pub const fn percentile(mut self) -> Self {
+        self.percentile = true;
+        self
+    }
+}
+
+/// Every aggregation. A new one is a file in its family's folder and a line here.
+static ENTRIES: &[Entry] = &[
+    Entry::new("count", basic::count::bind).mv(),
+    Entry::new("sum", basic::numeric::sum).mv(),
+    Entry::new("min", basic::numeric::min).mv(),
+    Entry::new("max", basic::numeric::max).mv(),
+    Entry::new("avg", basic::numeric::avg).mv(),
+    Entry::new("minmaxrange", basic::numeric::min_max_range).mv(),
+];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Entry>> = LazyLock::new(|| {
+    let names = |entry: &'static Entry| std::iter::once(entry.name).chain(entry.aliases.iter().copied());
+    ENTRIES.iter().flat_map(|entry| names(entry).map(move |name| (name, entry))).collect()
+});
+
+/// A spelling taken apart: the entry, the percentile in the name, whether the MV form is meant.
+struct Found {
+    entry: &'static Entry,
+    percentile: Option<f64>,
+    multi_value: bool,
+}
+
+fn canonical(spelling: &str) -> String {
+    spelling.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn find(name: &str) -> Option<Found> {
+    let single = |name: &str| -> Option<(&'static Entry, Option<f64>)> {
+        if let Some(entry) = BY_NAME.get(name) {
+            return Some((entry, None));
+        }
+        let base = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let entry = BY_NAME.get(base).filter(|e| e.percentile)?;
+        let percentile: f64 = name[base.len()..].parse().ok()?;
+        (percentile <= 100.0).then_some((*entry, Some(percentile)))
+    };
+    if let Some((entry, percentile)) = single(name) {
+        return Some(Found { entry, percentile, multi_value: false });
+    }
+    let (entry, percentile) = single(name.strip_suffix("mv")?)?;
+    entry.multi_value.then_some(Found { entry, percentile, multi_value: true })
+}
+
+/// Whether this spelling names an aggregation, e.g. `SUM`, `distinct_count`, `percentile95MV`.
+pub fn is_aggregate(name: &str) -> bool {
+    find(&canonical(name)).is_some()
+}
+
+/// The spelling used in headers and in the bound query: lower case, no underscores, aliases resolved, the percentile
+/// in the name kept (`percentile95mv`). `None` for what is no aggregation.
+pub fn canonical_name(spelling: &str) -> Option<String> {
+    let found = find(&canonical(spelling))?;
+    let percentile = found.percentile.map(|p| p.to_string()).unwrap_or_default();
+    let suffix = if found.multi_value { "mv" } else { "" };
+    Some(format!("{}{percentile}{suffix}", found.entry.name))
+}
+
+/// Whether this aggregation has an MV form, so that over a multi-value column its plain name means that form.
+pub fn has_multi_value_form(name: &str) -> bool {
+    find(&canonical(name)).is_some_and(|found| found.entry.multi_value)
+}
+
+/// The canonical names of all aggregations, without MV forms and numbered forms.
+pub fn names() -> Vec<&'static str> {
+    ENTRIES.iter().map(|entry| entry.name).collect()
+}
+
 /// Binds an aggregation by any spelling (case and underscores do not count).
 ///
 /// `args` are the types of the expression arguments, `literals` the literal parameters that follow them (precision,
-/// percentile, …). With `null_handling` an empty input finishes as NULL, else as Pinot's default.
+/// percentile, …). With `null_handling` an empty input finishes as NULL, else as Pinot's default. The MV form is
+/// taken for its own name and for the plain name over a multi-value argument.
 pub fn resolve(
     name: &str,
     args: &[ColumnType],
     literals: &[Value],
     null_handling: bool,
 ) -> Result<Arc<dyn AggregateFunction>, Error> {
-    let _ = (args, literals, null_handling);
-    Err(Error::Unknown(name.to_owned()))
+    let canonical = canonical(name);
+    let found = find(&canonical).ok_or_else(|| Error::Unknown(name.to_owned()))?;
+    let mut parameters: Vec<Value> = found.percentile.map(Value::Double).into_iter().collect();
+    parameters.extend_from_slice(literals);
+    let over_arrays = found.entry.multi_value && args.iter().any(|arg| arg.multi_value);
+    if !over_arrays {
+        if found.multi_value {
+            let reason = "the argument must be a multi-value column".to_owned();
+            return Err(Error::Invalid { function: canonical, reason });
+        }
+        let call = Call { name: &canonical, args, literals: &parameters, null_handling };
+        return (found.entry.bind)(&call);
+    }
+    let elements: Vec<ColumnType> = args.iter().map(|arg| arg.data_type.sv()).collect();
+    let name = if found.multi_value { canonical } else { format!("{canonical}mv") };
+    let call = Call { name: &name, args: &elements, literals: &parameters, null_handling };
+    multi_value::wrap(&call, args, (found.entry.bind)(&call)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings() {
+        assert_eq!(canonical_name("SUM_MV").as_deref(), Some("summv"));
+        assert_eq!(canonical_name("Count").as_deref(), Some("count"));
+        assert!(is_aggregate("min_Max_Range"));
+        assert!(!is_aggregate("upper"));
+        assert!(!is_aggregate("sum95"));
+        assert!(!is_aggregate(""));
+    }
 }

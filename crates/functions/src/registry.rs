@@ -113,7 +113,7 @@ mod tests {
                 assert!(seen.insert(name), "{name} is registered twice");
             }
         }
-        assert!(lookup("DATE_TRUNC").is_some());
+        assert!(lookup("NOT_EQUALS").is_some());
         assert!(lookup("frobnicate").is_none());
     }
 }

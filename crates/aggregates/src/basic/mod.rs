@@ -1,0 +1,4 @@
+//! Counts, sums, extremes, averages.
+
+pub mod count;
+pub mod numeric;

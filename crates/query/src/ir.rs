@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Bound};
 
-use functions::Expr;
+pub use functions::Expr;
 use model::{ColumnType, Value};
 use serde::{Deserialize, Serialize};
 

@@ -4,15 +4,22 @@
 //! ingestion (transform expressions). Not here: segments, networks, planning by DataFusion.
 
 pub mod ast;
+mod bind;
+pub mod catalog;
 pub mod error;
 pub mod ir;
+pub mod like;
 pub mod options;
 pub mod parser;
 pub mod partial;
+pub mod response;
 mod text;
 
+pub use bind::{BindContext, Bound, bind, bind_expression};
+pub use catalog::{Catalog, TableInfo, TableQueryConfig};
 pub use error::Error;
 pub use ir::*;
 pub use options::QueryOptions;
 pub use parser::{Statement, StatementKind, parse, parse_expression};
 pub use partial::{ExecutionStats, PartialResult, QueryException};
+pub use response::ResultTable;

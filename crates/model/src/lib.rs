@@ -12,6 +12,7 @@ pub mod parse;
 pub mod period;
 pub mod render;
 pub mod schema;
+pub mod table_config;
 pub mod value;
 
 pub use data_type::{ColumnType, DataType, FieldRole};
@@ -25,4 +26,8 @@ pub use order::ValueKey;
 pub use parse::{ConvertError, parse_value};
 pub use period::{TimeUnit, parse_data_size, parse_period};
 pub use schema::{FieldSpec, MaxLengthExceedStrategy, Schema, SchemaError};
+pub use table_config::{
+    BloomConfig, IndexingConfig, IngestionConfig, PartitionConfig, TableConfig, TableConfigError, ValidationError,
+    validate_hybrid_pair, validate_table,
+};
 pub use value::Value;

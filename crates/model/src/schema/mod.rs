@@ -9,6 +9,8 @@ mod json;
 mod tests;
 mod validate;
 
+pub(crate) use json::{kind as json_kind, pointer as json_pointer};
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};

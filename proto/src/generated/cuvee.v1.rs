@@ -599,11 +599,9 @@ pub struct ExecuteResponse {
 pub struct TableResult {
     #[prost(string, tag = "1")]
     pub table: ::prost::alloc::string::String,
-    /// query::codec: statistics and exceptions as MessagePack, rows or states as one Arrow IPC stream (may be empty).
-    #[prost(bytes = "bytes", tag = "2")]
-    pub header: ::prost::bytes::Bytes,
-    #[prost(bytes = "bytes", tag = "3")]
-    pub batch: ::prost::bytes::Bytes,
+    /// query::codec, with its format version: statistics and exceptions, then rows or states as one Arrow IPC stream.
+    #[prost(bytes = "vec", tag = "2")]
+    pub partial: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelRequest {

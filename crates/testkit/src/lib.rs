@@ -7,6 +7,7 @@
 
 mod client;
 pub mod fixture;
+pub mod process;
 pub mod sql;
 mod wait;
 

@@ -80,10 +80,8 @@ fn the_segment_crate_has_no_runtime() {
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().expect("cargo metadata");
     for package in metadata.packages.iter().filter(|p| p.name.as_str() == "cuvee-segment") {
         for name in ["tokio", "tonic", "hyper", "reqwest", "axum", "sqlparser", "datafusion"] {
-            let found = package
-                .dependencies
-                .iter()
-                .any(|d| d.name == name && d.kind == cargo_metadata::DependencyKind::Normal);
+            let found =
+                package.dependencies.iter().any(|d| d.name == name && d.kind == cargo_metadata::DependencyKind::Normal);
             assert!(!found, "segment must not depend on {name}");
         }
     }

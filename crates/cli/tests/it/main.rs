@@ -1,1 +1,3 @@
 mod arrows;
+mod cluster;
+mod crash;

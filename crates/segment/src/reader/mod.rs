@@ -2,11 +2,17 @@
 //!
 //! Doc ids are `u32`, `< num_docs`; dict ids are `u32`, `< cardinality`. All slices live as long as the reader.
 
+mod column;
+mod segment;
+
 use std::{ops::Range, sync::Arc};
 
 use arrow::array::ArrayRef;
 use model::{ColumnType, FieldRole, Value};
 use roaring::RoaringBitmap;
+
+pub use column::{Column, arrow_type};
+pub use segment::ImmutableSegment;
 
 /// One segment. Cheap to share; a query holds an `Arc` for as long as it runs.
 pub trait SegmentReader: Send + Sync {
@@ -62,9 +68,14 @@ pub enum Forward<'a> {
     /// Dict id per doc.
     Ids(Ids<'a>),
     /// Sorted single-value column: per dict id its docs `starts[id]..starts[id + 1]`; `cardinality + 1` entries.
-    Sorted { starts: &'a [u32] },
+    Sorted {
+        starts: &'a [u32],
+    },
     /// Multi-value with a dictionary: doc `d` has the ids at `offsets[d]..offsets[d + 1]`.
-    MultiIds { offsets: &'a [u32], ids: Ids<'a> },
+    MultiIds {
+        offsets: &'a [u32],
+        ids: Ids<'a>,
+    },
     /// Raw single values. BOOLEAN is stored as `I32` 0/1, TIMESTAMP as `I64`.
     I32(&'a [i32]),
     I64(&'a [i64]),

@@ -1,0 +1,303 @@
+//! Builds a committed segment from batches of rows, in bounded memory.
+//!
+//! Ids of values go to unlinked temporary files once they outgrow the budget; dictionaries that outgrow it are given up
+//! and their columns become raw (unless a configured index needs the dictionary). Rows keep their order: nothing is
+//! sorted, a column that happens to ascend is stored as runs.
+
+pub(crate) mod cells;
+mod column;
+pub(crate) mod finish;
+pub(crate) mod keys;
+pub(crate) mod sink;
+pub(crate) mod spill;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use arrow::array::RecordBatch;
+use model::{IndexingConfig, Schema};
+use parking_lot::Mutex;
+
+pub use cells::batch_field;
+use column::ColumnBuilder;
+use finish::FinishedColumn;
+
+use crate::{
+    ColumnMetadata, Error, Result, SegmentMetadata,
+    format::{ContainerWriter, Form, SectionEntry},
+    index::{Plan, null::creator::NullVector},
+};
+
+/// Batches below this many cells are appended on the calling thread alone.
+const PARALLEL_CELLS: usize = 32 * 1024;
+
+/// What to build and where.
+#[derive(Clone, Debug)]
+pub struct CreatorOptions {
+    pub segment_name: String,
+    /// Table name with type.
+    pub table_name: String,
+    pub schema: Arc<Schema>,
+    pub indexing: IndexingConfig,
+    pub time_column: Option<String>,
+    /// The finished file; it appears under this name when it is whole.
+    pub output_file: PathBuf,
+    /// Directory of temporary files; they have no names.
+    pub work_dir: PathBuf,
+    /// Memory for collected values. The creator may go beyond it by about 50 MB while it finishes, and by the
+    /// dictionaries that configured indexes need.
+    pub memory_budget_bytes: usize,
+}
+
+/// A finished segment.
+#[derive(Clone, Debug)]
+pub struct BuiltSegment {
+    pub file: PathBuf,
+    pub crc: String,
+    pub num_docs: u32,
+    pub size_bytes: u64,
+    pub metadata: SegmentMetadata,
+}
+
+/// Takes rows and writes a segment file. Dropping it leaves nothing behind.
+pub struct SegmentCreator {
+    options: CreatorOptions,
+    columns: Vec<ColumnBuilder>,
+    docs: u32,
+    threads: usize,
+    creation_time_ms: i64,
+}
+
+impl SegmentCreator {
+    pub fn new(options: CreatorOptions) -> Result<Self> {
+        let columns = options
+            .schema
+            .fields
+            .iter()
+            .map(|field| {
+                let plan = Plan::resolve(&options.schema, field, &options.indexing);
+                ColumnBuilder::new(field, plan, &options.work_dir)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Ok(Self { options, columns, docs: 0, threads, creation_time_ms: now })
+    }
+
+    /// Threads for appending and finishing; default: all cores.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// The creation time to record; default: now.
+    #[must_use]
+    pub fn with_creation_time_ms(mut self, time: i64) -> Self {
+        self.creation_time_ms = time;
+        self
+    }
+
+    pub fn num_docs(&self) -> u32 {
+        self.docs
+    }
+
+    /// Appends rows. Columns are found by name; one that the batch lacks has no value in these rows, one that the
+    /// schema lacks is ignored. After an error the creator must be dropped.
+    pub fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = batch.num_rows();
+        let docs = u32::try_from(rows).ok().and_then(|rows| self.docs.checked_add(rows)).filter(|&d| d < u32::MAX);
+        let Some(docs) = docs else {
+            return Err(self.too_large(format!("it would have more than {} docs", u32::MAX - 1)));
+        };
+        let threads = if rows * self.columns.len() < PARALLEL_CELLS { 1 } else { self.threads };
+        let segment = &self.options.segment_name;
+        each(segment, threads, self.columns.iter_mut().collect(), |column| {
+            column.append(batch.column_by_name(column.name()), rows)
+        })?;
+        self.docs = docs;
+        self.keep_budget()
+    }
+
+    fn too_large(&self, what: String) -> Error {
+        Error::TooLarge { segment: self.options.segment_name.clone(), what }
+    }
+
+    /// Spills ids above half of the budget, gives dictionaries up above all of it.
+    fn keep_budget(&mut self) -> Result<()> {
+        let budget = self.options.memory_budget_bytes;
+        let used = |columns: &[ColumnBuilder]| columns.iter().map(ColumnBuilder::memory_bytes).sum::<usize>();
+        if used(&self.columns) <= budget / 2 {
+            return Ok(());
+        }
+        self.columns.iter_mut().try_for_each(ColumnBuilder::spill)?;
+        while used(&self.columns) > budget {
+            let largest = self.columns.iter_mut().max_by_key(|column| column.dictionary_bytes());
+            match largest {
+                Some(column) if column.dictionary_bytes() > 0 => column.give_up_dictionary()?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the file. Columns are finished in parallel.
+    pub fn finish(mut self) -> Result<BuiltSegment> {
+        let columns = std::mem::take(&mut self.columns);
+        let segment = self.options.segment_name.clone();
+        let slots: Vec<Mutex<Option<FinishedColumn>>> = columns.iter().map(|_| Mutex::new(None)).collect();
+        let mut work: Vec<(usize, ColumnBuilder)> = columns.into_iter().enumerate().collect();
+        // The largest first, so that the threads end together.
+        work.sort_by_key(|(_, column)| column.memory_bytes());
+        work.reverse();
+        let names: Vec<String> = work.iter().map(|(_, column)| column.name().to_owned()).collect();
+        let work = work.into_iter().zip(names).map(|((i, c), name)| Finish { index: i, column: Some(c), name });
+        let mut work: Vec<Finish> = work.collect();
+        each(&segment, self.threads, work.iter_mut().collect(), |task| {
+            if let Some(column) = task.column.take() {
+                *slots[task.index].lock() = Some(column.finish().map_err(|e| name_segment(e, &segment))?);
+            }
+            Ok(())
+        })?;
+        let mut finished = Vec::with_capacity(slots.len());
+        for (slot, field) in slots.into_iter().zip(&self.options.schema.fields) {
+            let worker = || Error::Worker { segment: segment.clone(), column: field.name.clone() };
+            finished.push(slot.into_inner().ok_or_else(worker)?);
+        }
+        let metadata = SegmentMetadata {
+            segment_name: segment,
+            table_name: self.options.table_name.clone(),
+            crc: String::new(),
+            num_docs: self.docs,
+            creation_time_ms: self.creation_time_ms,
+            size_bytes: 0,
+            time_column: self.options.time_column.clone(),
+            min_time: None,
+            max_time: None,
+            columns: Vec::new(),
+        };
+        assemble(metadata, finished, self.options.output_file)
+    }
+}
+
+struct Finish {
+    index: usize,
+    column: Option<ColumnBuilder>,
+    name: String,
+}
+
+impl Named for Finish {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for ColumnBuilder {
+    fn name(&self) -> &str {
+        ColumnBuilder::name(self)
+    }
+}
+
+/// Something done for a column.
+pub(crate) trait Named {
+    fn name(&self) -> &str;
+}
+
+/// Calls `f` for each item on up to `threads` threads. The first error wins; a panic becomes an error.
+pub(crate) fn each<T: Named + Send>(
+    segment: &str,
+    threads: usize,
+    mut items: Vec<&mut T>,
+    f: impl Fn(&mut T) -> Result<()> + Sync,
+) -> Result<()> {
+    if threads <= 1 || items.len() <= 1 {
+        return items.into_iter().try_for_each(f);
+    }
+    let threads = threads.min(items.len());
+    items.reverse();
+    let queue = Mutex::new(items);
+    let last = Mutex::new(String::new());
+    let work = || -> Result<()> {
+        loop {
+            let Some(item) = queue.lock().pop() else { return Ok(()) };
+            *last.lock() = item.name().to_owned();
+            if let Err(error) = f(item) {
+                queue.lock().clear();
+                return Err(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut outcome = work();
+        for other in others {
+            let panicked = || Error::Worker { segment: segment.to_owned(), column: last.lock().clone() };
+            let result = other.join().unwrap_or_else(|_| Err(panicked()));
+            if outcome.is_ok() {
+                outcome = result;
+            }
+        }
+        outcome
+    })
+}
+
+fn name_segment(error: Error, name: &str) -> Error {
+    match error {
+        Error::TooLarge { what, .. } => Error::TooLarge { segment: name.to_owned(), what },
+        other => other,
+    }
+}
+
+/// Writes columns into a file that appears under its name when it is whole. Fills the metadata's columns, time range
+/// and, where it is empty, checksum.
+pub(crate) fn assemble(
+    mut metadata: SegmentMetadata,
+    columns: Vec<FinishedColumn>,
+    file: PathBuf,
+) -> Result<BuiltSegment> {
+    let mut partial = file.clone().into_os_string();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut writer = ContainerWriter::create(&partial, Form::Hot)?;
+    for (index, column) in columns.into_iter().enumerate() {
+        for (kind, sink) in column.sections {
+            sink.copy_to(&mut writer, index as u32, kind)?;
+        }
+        metadata.columns.push(column.metadata);
+    }
+    (metadata.min_time, metadata.max_time) = time_range(&metadata).unzip();
+    if metadata.crc.is_empty() {
+        metadata.crc = content_crc(metadata.num_docs, &metadata.columns, writer.sections()).to_string();
+    }
+    let size_bytes = writer.finish(metadata.clone())?;
+    std::fs::rename(&partial, &file).map_err(|e| Error::io("rename the finished segment file to", &file, e))?;
+    metadata.size_bytes = size_bytes;
+    Ok(BuiltSegment { file, crc: metadata.crc.clone(), num_docs: metadata.num_docs, size_bytes, metadata })
+}
+
+/// Lowest and highest value of the time column, where it is a whole number.
+fn time_range(metadata: &SegmentMetadata) -> Option<(i64, i64)> {
+    let column = metadata.column(metadata.time_column.as_deref()?)?;
+    if column.multi_value {
+        return None;
+    }
+    let (min, max) = (column.min.as_deref()?, column.max.as_deref()?);
+    Some((min.parse().ok()?, max.parse().ok()?))
+}
+
+/// Checksum over the sections that hold content, by column and kind, not by place.
+pub(crate) fn content_crc(docs: u32, columns: &[ColumnMetadata], sections: &[SectionEntry]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&docs.to_le_bytes());
+    for section in sections.iter().filter(|s| !s.kind.is_derived()) {
+        let name = columns.get(section.column as usize).map_or("", |c| c.name.as_str());
+        crc.update(name.as_bytes());
+        crc.update(&(section.kind as u16).to_le_bytes());
+        crc.update(&section.decoded_len.to_le_bytes());
+        crc.update(&section.decoded_crc.to_le_bytes());
+    }
+    crc.finalize()
+}

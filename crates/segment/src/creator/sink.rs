@@ -1,0 +1,117 @@
+//! Where a section grows while its length is not known: in memory, then in an unlinked temporary file.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error, Result,
+    format::{ContainerWriter, Kind},
+};
+
+/// Bytes kept in memory before they go to the file.
+const MEMORY_BYTES: usize = 1 << 20;
+
+/// A growing section. Its temporary file has no name, so nothing is left behind by a crash.
+pub(crate) struct SectionSink {
+    work_dir: PathBuf,
+    memory: Vec<u8>,
+    file: Option<File>,
+    len: u64,
+    crc: crc32fast::Hasher,
+}
+
+impl SectionSink {
+    pub(crate) fn new(work_dir: &Path) -> Self {
+        Self { work_dir: work_dir.to_owned(), memory: Vec::new(), file: None, len: 0, crc: crc32fast::Hasher::new() }
+    }
+
+    /// A section of these bytes.
+    pub(crate) fn of(work_dir: &Path, bytes: &[u8]) -> Result<Self> {
+        let mut sink = Self::new(work_dir);
+        sink.write(bytes)?;
+        Ok(sink)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.crc.update(bytes);
+        self.len += bytes.len() as u64;
+        if self.memory.len() + bytes.len() > MEMORY_BYTES {
+            self.flush()?;
+            if bytes.len() > MEMORY_BYTES {
+                return self.write_file(bytes);
+            }
+        }
+        self.memory.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let memory = std::mem::take(&mut self.memory);
+        self.write_file(&memory)?;
+        self.memory = memory;
+        self.memory.clear();
+        Ok(())
+    }
+
+    fn write_file(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let file = open(&mut self.file, &self.work_dir)?;
+        file.write_all(bytes).map_err(|e| Error::io("write a temporary file in", &self.work_dir, e))
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.capacity()
+    }
+
+    /// Reads everything written so far, in pieces of at most `piece` bytes (the last one may be shorter).
+    pub(crate) fn for_each(&mut self, piece: usize, f: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        if self.file.is_none() {
+            return self.memory.chunks(piece).try_for_each(f);
+        }
+        self.flush()?;
+        self.memory = Vec::new();
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let failed = |e| Error::io("read a temporary file in", &self.work_dir, e);
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let mut buffer = vec![0u8; piece];
+        let mut left = self.len;
+        while left > 0 {
+            let n = left.min(piece as u64) as usize;
+            file.read_exact(&mut buffer[..n]).map_err(failed)?;
+            f(&buffer[..n])?;
+            left -= n as u64;
+        }
+        Ok(())
+    }
+
+    /// Appends the section to a container.
+    pub(crate) fn copy_to(mut self, writer: &mut ContainerWriter, column: u32, kind: Kind) -> Result<()> {
+        let crc = self.crc.clone().finalize();
+        let Some(mut file) = self.file.take() else {
+            return writer.copy(column, kind, &mut self.memory.as_slice(), self.len, crc);
+        };
+        file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("read a temporary file in", &self.work_dir, e))?;
+        writer.copy(column, kind, &mut file.chain(self.memory.as_slice()), self.len, crc)
+    }
+}
+
+/// The temporary file, made when it is first needed.
+pub(crate) fn open<'a>(file: &'a mut Option<File>, work_dir: &Path) -> Result<&'a mut File> {
+    if file.is_none() {
+        let made = tempfile::tempfile_in(work_dir).map_err(|e| Error::io("create a temporary file in", work_dir, e))?;
+        *file = Some(made);
+    }
+    match file {
+        Some(file) => Ok(file),
+        None => Err(Error::io("create a temporary file in", work_dir, std::io::ErrorKind::NotFound.into())),
+    }
+}

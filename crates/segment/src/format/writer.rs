@@ -1,0 +1,128 @@
+//! Writes a container front to back.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{ALIGNMENT, Directory, Encoding, Form, Kind, SectionEntry, header, trailer};
+use crate::{Error, Result, metadata::SegmentMetadata};
+
+/// Writes sections in the order given, then footer and trailer. A writer that is dropped before
+/// [`ContainerWriter::finish`] removes its file.
+pub struct ContainerWriter {
+    path: PathBuf,
+    out: Option<BufWriter<File>>,
+    at: u64,
+    sections: Vec<SectionEntry>,
+}
+
+impl ContainerWriter {
+    /// Creates (or replaces) `path`.
+    pub fn create(path: &Path, form: Form) -> Result<Self> {
+        let file = File::create(path).map_err(|e| Error::io("create segment file", path, e))?;
+        let mut writer = Self {
+            path: path.to_owned(),
+            out: Some(BufWriter::with_capacity(1 << 20, file)),
+            at: 0,
+            sections: Vec::new(),
+        };
+        writer.put(&header(form))?;
+        Ok(writer)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(out) = &mut self.out {
+            out.write_all(bytes).map_err(|e| Error::io("write segment file", &self.path, e))?;
+        }
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn align(&mut self) -> Result<()> {
+        let padding = (ALIGNMENT - self.at % ALIGNMENT) % ALIGNMENT;
+        self.put(&[0u8; ALIGNMENT as usize][..padding as usize])
+    }
+
+    /// Appends a plain section.
+    pub fn section(&mut self, column: u32, kind: Kind, bytes: &[u8]) -> Result<()> {
+        let crc = crc32fast::hash(bytes);
+        self.encoded(column, kind, Encoding::Plain, bytes, bytes.len() as u64, crc)
+    }
+
+    /// Appends a section whose bytes are already encoded.
+    pub fn encoded(
+        &mut self,
+        column: u32,
+        kind: Kind,
+        encoding: Encoding,
+        bytes: &[u8],
+        decoded_len: u64,
+        decoded_crc: u32,
+    ) -> Result<()> {
+        self.align()?;
+        let crc = if encoding == Encoding::Plain { decoded_crc } else { crc32fast::hash(bytes) };
+        let (offset, len) = (self.at, bytes.len() as u64);
+        self.sections.push(SectionEntry { column, kind, encoding, offset, len, decoded_len, crc, decoded_crc });
+        self.put(bytes)
+    }
+
+    /// Appends a section of `len` bytes with the known checksum `crc` from a stream.
+    pub fn copy(&mut self, column: u32, kind: Kind, from: &mut dyn Read, len: u64, crc: u32) -> Result<()> {
+        self.align()?;
+        let offset = self.at;
+        let copied = match &mut self.out {
+            Some(out) => std::io::copy(&mut from.take(len), out),
+            None => Ok(0),
+        }
+        .map_err(|e| Error::io("copy a section into segment file", &self.path, e))?;
+        if copied != len {
+            let source = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+            return Err(Error::io("copy a section into segment file", &self.path, source));
+        }
+        self.at += len;
+        let encoding = Encoding::Plain;
+        self.sections.push(SectionEntry {
+            column,
+            kind,
+            encoding,
+            offset,
+            len,
+            decoded_len: len,
+            crc,
+            decoded_crc: crc,
+        });
+        Ok(())
+    }
+
+    pub fn sections(&self) -> &[SectionEntry] {
+        &self.sections
+    }
+
+    /// Writes footer and trailer and flushes. Returns the file's length.
+    pub fn finish(mut self, metadata: SegmentMetadata) -> Result<u64> {
+        let segment = metadata.segment_name.clone();
+        let directory = Directory { sections: std::mem::take(&mut self.sections), metadata };
+        let footer = directory.encode().map_err(|source| Error::Metadata { segment, source })?;
+        self.align()?;
+        let offset = self.at;
+        self.put(&footer)?;
+        self.put(&trailer(offset, footer.len() as u64, crc32fast::hash(&footer)))?;
+        let failed = |e| Error::io("write segment file", &self.path, e);
+        if let Some(out) = self.out.take() {
+            // Not synced: the deep store is the durable home, and checksums tell a file that a power cut halved.
+            out.into_inner().map_err(|e| failed(e.into_error()))?;
+        }
+        Ok(self.at)
+    }
+}
+
+impl Drop for ContainerWriter {
+    fn drop(&mut self) {
+        if self.out.take().is_some() {
+            // Half a file is of no use; if it cannot be removed, opening it says that it is cut.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Segments written, read back and damaged.
+
+mod round_trip;
+mod support;

@@ -7,14 +7,7 @@ use model::Value;
 
 use crate::{convert, decimal};
 
-/// `Double.compare`: -0.0 before 0.0, NaN greater than all and equal to itself.
-pub fn double(a: f64, b: f64) -> Ordering {
-    a.partial_cmp(&b).filter(|o| o.is_ne()).unwrap_or_else(|| {
-        // Equal or unordered: bits decide, every NaN being the same and positive.
-        let bits = |v: f64| if v.is_nan() { i64::MAX } else { v.to_bits() as i64 };
-        bits(a).cmp(&bits(b))
-    })
-}
+pub use model::order::{compare_doubles as double, compare_strings as text};
 
 /// Exact order of an integer and a double, NaN greatest.
 pub fn long_with_double(a: i64, b: f64) -> Ordering {
@@ -26,13 +19,6 @@ pub fn long_with_double(a: i64, b: f64) -> Ordering {
         Some(b) => BigDecimal::from(a).cmp(&b),
         None => double(a as f64, b),
     }
-}
-
-/// Order of two texts by UTF-16 code units, as Java's `compareTo`.
-pub fn text(a: &str, b: &str) -> Ordering {
-    // Without surrogates the order of UTF-8 bytes is the same.
-    let plain = |s: &str| s.bytes().all(|b| b < 0xEE);
-    if plain(a) && plain(b) { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 /// Order of two values: numbers by value whatever their types, texts by UTF-16, bytes unsigned, false before true,

@@ -150,13 +150,7 @@ fn single_value(value: &Value, to: DataType) -> Result<Value, String> {
             Value::Float(v) => *v,
             Value::Int(v) => *v as f32,
             Value::Long(v) | Value::Timestamp(v) => *v as f32,
-            Value::String(t) | Value::Json(t) => t
-                .trim()
-                .parse::<f32>()
-                .ok()
-                .filter(|v| v.is_finite())
-                .or_else(|| text::parse_double(t).map(|v| v as f32))
-                .ok_or_else(|| not_a_number(t))?,
+            Value::String(t) | Value::Json(t) => model::parse::parse_java_float(t).ok_or_else(|| not_a_number(t))?,
             other => to_f64(other).ok_or_else(fail)? as f32,
         }),
         DataType::Double => Value::Double(match value {
@@ -230,7 +224,7 @@ pub fn to_text(value: &Value) -> Result<String, String> {
         Value::Double(v) => text::double_to_string(*v),
         Value::BigDecimal(v) => decimal::to_text(v),
         Value::Boolean(v) => v.to_string(),
-        Value::Timestamp(v) => text::timestamp_to_string(*v).ok_or_else(|| format!("timestamp {v} is out of range"))?,
+        Value::Timestamp(v) => text::timestamp_to_string(*v),
         Value::String(t) | Value::Json(t) | Value::Map(t) => t.clone(),
         Value::Bytes(b) => hex::encode(b),
         Value::Array(..) => return Err("Cannot convert a multi-value to type: STRING".to_owned()),

@@ -8,17 +8,7 @@ const MAX_DIGITS: i64 = 4_000;
 
 /// Reads a decimal in plain or scientific notation. `None` for anything else and for absurd exponents.
 pub fn parse(text: &str) -> Option<BigDecimal> {
-    let text = text.trim();
-    if text.is_empty() || text.len() > 2 * MAX_DIGITS as usize || text.contains('_') {
-        return None;
-    }
-    if let Some(at) = text.find(['e', 'E']) {
-        let exponent: i64 = text[at + 1..].trim_start_matches('+').parse().ok()?;
-        if exponent.abs() > MAX_DIGITS {
-            return None;
-        }
-    }
-    bounded(text.parse().ok()?)
+    bounded(model::parse::parse_big_decimal(text).ok()?)
 }
 
 /// `None` when the plain text would be absurdly long.

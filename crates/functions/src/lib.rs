@@ -14,10 +14,12 @@ pub mod decimal;
 pub mod eval;
 pub mod expr;
 pub mod families;
+pub mod pattern;
 pub mod registry;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod utf16;
 pub mod vector;
 
 pub use eval::{Columns, NoColumns, evaluate, evaluate_array, evaluate_constant, fold};

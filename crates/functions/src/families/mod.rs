@@ -10,6 +10,8 @@ pub mod comparison;
 pub mod logic;
 pub mod math;
 pub mod null;
+pub mod regex;
+pub mod string;
 
 /// A family's table.
 pub type Family = &'static [&'static dyn ScalarFunction];
@@ -23,4 +25,6 @@ pub static ALL: &[Family] = &[
     logic::FUNCTIONS,
     math::FUNCTIONS,
     null::FUNCTIONS,
+    regex::FUNCTIONS,
+    string::FUNCTIONS,
 ];

@@ -116,14 +116,24 @@ pub enum PredicateOp {
     NotEq(Value),
     In(Vec<Value>),
     NotIn(Vec<Value>),
-    Range { lower: Bound<Value>, upper: Bound<Value> },
+    Range {
+        lower: Bound<Value>,
+        upper: Bound<Value>,
+    },
     /// Java-style regular expression, found anywhere. LIKE arrives here too, translated, with its own text kept for EXPLAIN.
-    RegexpLike { pattern: String, case_insensitive: bool, like: Option<String> },
+    RegexpLike {
+        pattern: String,
+        case_insensitive: bool,
+        like: Option<String>,
+    },
     IsNull,
     IsNotNull,
     TextMatch(String),
     TextContains(String),
-    JsonMatch { filter: String, options: Option<String> },
+    JsonMatch {
+        filter: String,
+        options: Option<String>,
+    },
     /// A boolean expression evaluated row by row; `lhs` is the whole expression.
     IsTrue,
 }

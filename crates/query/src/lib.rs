@@ -6,14 +6,16 @@
 pub mod ast;
 mod bind;
 pub mod catalog;
+pub mod codec;
 pub mod error;
 pub mod ir;
 pub mod like;
 pub mod options;
 pub mod parser;
 pub mod partial;
+mod reduce;
 pub mod response;
-mod text;
+pub mod text;
 
 pub use bind::{BindContext, Bound, bind, bind_expression};
 pub use catalog::{Catalog, TableInfo, TableQueryConfig};
@@ -22,4 +24,5 @@ pub use ir::*;
 pub use options::QueryOptions;
 pub use parser::{Statement, StatementKind, parse, parse_expression};
 pub use partial::{ExecutionStats, PartialResult, QueryException};
-pub use response::ResultTable;
+pub use reduce::{Reduced, reduce};
+pub use response::{BrokerResponse, ResultTable};

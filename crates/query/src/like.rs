@@ -34,8 +34,10 @@ pub fn to_regex(pattern: &str) -> String {
 }
 
 fn push_literal(regex: &mut String, c: char) {
-    if matches!(c, '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '^' | '$' | '|' | '\\' | '#' | '&' | '-' | '~')
-    {
+    if matches!(
+        c,
+        '.' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '^' | '$' | '|' | '\\' | '#' | '&' | '-' | '~'
+    ) {
         regex.push('\\');
     }
     regex.push(c);

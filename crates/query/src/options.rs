@@ -141,7 +141,8 @@ const BOUNDS: &[(&str, i64, i64, &str)] = &[
 const MAX_INT: i64 = i32::MAX as i64;
 const INT_RANGE: &str = "1 and 2^31-1";
 /// Numbers that may also be negative (which turns the feature off).
-const SIGNED: &[&str] = &["minSegmentGroupTrimSize", "minServerGroupTrimSize", "minBrokerGroupTrimSize", "upsertViewFreshnessMs"];
+const SIGNED: &[&str] =
+    &["minSegmentGroupTrimSize", "minServerGroupTrimSize", "minBrokerGroupTrimSize", "upsertViewFreshnessMs"];
 
 impl<'a> QueryOptions<'a> {
     pub fn new(options: &'a BTreeMap<String, String>) -> Self {

@@ -50,3 +50,35 @@ pub struct ExecutionStats {
     pub explain_num_empty_filter_segments: u64,
     pub explain_num_match_all_filter_segments: u64,
 }
+
+impl ExecutionStats {
+    /// Adds another server's counters.
+    pub fn add(&mut self, other: &Self) {
+        self.num_docs_scanned += other.num_docs_scanned;
+        self.total_docs += other.total_docs;
+        self.num_entries_scanned_in_filter += other.num_entries_scanned_in_filter;
+        self.num_entries_scanned_post_filter += other.num_entries_scanned_post_filter;
+        self.num_segments_queried += other.num_segments_queried;
+        self.num_segments_processed += other.num_segments_processed;
+        self.num_segments_matched += other.num_segments_matched;
+        self.num_segments_pruned_by_server += other.num_segments_pruned_by_server;
+        self.num_segments_pruned_invalid += other.num_segments_pruned_invalid;
+        self.num_segments_pruned_by_limit += other.num_segments_pruned_by_limit;
+        self.num_segments_pruned_by_value += other.num_segments_pruned_by_value;
+        self.num_consuming_segments_queried += other.num_consuming_segments_queried;
+        self.num_consuming_segments_processed += other.num_consuming_segments_processed;
+        self.num_consuming_segments_matched += other.num_consuming_segments_matched;
+        // The oldest of the consuming segments; 0 means that there is none.
+        self.min_consuming_freshness_time_ms =
+            match (self.min_consuming_freshness_time_ms, other.min_consuming_freshness_time_ms) {
+                (0, any) | (any, 0) => any,
+                (a, b) => a.min(b),
+            };
+        self.num_groups_limit_reached |= other.num_groups_limit_reached;
+        self.num_groups_warning_limit_reached |= other.num_groups_warning_limit_reached;
+        self.groups_trimmed |= other.groups_trimmed;
+        self.thread_cpu_time_ns += other.thread_cpu_time_ns;
+        self.explain_num_empty_filter_segments += other.explain_num_empty_filter_segments;
+        self.explain_num_match_all_filter_segments += other.explain_num_match_all_filter_segments;
+    }
+}

@@ -196,8 +196,7 @@ pub(super) fn bind(
             other => return Err(invalid(function, &format!("'{other}' must be a literal"))),
         }
     }
-    let args =
-        expressions.iter().map(|e| scalar::bind(e, &mut filters.rows)).collect::<Result<Vec<Expr>, Error>>()?;
+    let args = expressions.iter().map(|e| scalar::bind(e, &mut filters.rows)).collect::<Result<Vec<Expr>, Error>>()?;
     let multi_value = args[0].ty().multi_value;
     if base == "count" && !multi_value && !null_handling {
         return finish(base, Vec::new(), Vec::new(), "count(*)".to_owned(), null_handling);
@@ -208,7 +207,11 @@ pub(super) fn bind(
         base
     };
     let shown = if name.starts_with("percentile") && percentile.is_some() {
-        if multi_value && !function.name.ends_with("mv") { format!("{}mv", function.name) } else { function.name.clone() }
+        if multi_value && !function.name.ends_with("mv") {
+            format!("{}mv", function.name)
+        } else {
+            function.name.clone()
+        }
     } else {
         name.clone()
     };

@@ -78,7 +78,10 @@ impl Comparison {
 enum Place {
     At(Value),
     /// Strictly between two neighbours; `None` beyond either end.
-    Between { below: Option<Value>, above: Option<Value> },
+    Between {
+        below: Option<Value>,
+        above: Option<Value>,
+    },
     /// NaN: comparisons with it never hold.
     Nowhere,
 }
@@ -253,10 +256,7 @@ fn place_double(v: f64, ty: DataType) -> Place {
         return Place::At(integer(v as i64, ty));
     }
     let below = floor as i64;
-    Place::Between {
-        below: Some(integer(below, ty)),
-        above: (below < greatest).then(|| integer(below + 1, ty)),
-    }
+    Place::Between { below: Some(integer(below, ty)), above: (below < greatest).then(|| integer(below + 1, ty)) }
 }
 
 fn place_float(v: f64) -> Place {
@@ -317,7 +317,12 @@ mod tests {
     #[test]
     fn texts_are_read_in_the_columns_type() {
         check(Comparison::Eq, Value::String("7".into()), DataType::Int, "Predicate(Eq(Int(7)))");
-        check(Comparison::Eq, Value::String("many".into()), DataType::Long, "Cannot convert value: 'many' to type: LONG");
+        check(
+            Comparison::Eq,
+            Value::String("many".into()),
+            DataType::Long,
+            "Cannot convert value: 'many' to type: LONG",
+        );
         check(Comparison::Eq, Value::String("true".into()), DataType::Boolean, "Predicate(Eq(Boolean(true)))");
         check(Comparison::Eq, Value::Int(1), DataType::Boolean, "Predicate(Eq(Boolean(true)))");
         check(Comparison::Eq, Value::String("0aff".into()), DataType::Bytes, "Predicate(Eq(Bytes([10, 255])))");

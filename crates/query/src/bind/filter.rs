@@ -140,9 +140,7 @@ impl FilterBinder<'_> {
             Folded::Predicate(op) => Filter::Predicate(Predicate { lhs, op }),
             Folded::Never => Filter::Nothing,
             // A null compares with nothing, also where every value would.
-            Folded::Always if self.null_handling => {
-                Filter::Predicate(Predicate { lhs, op: PredicateOp::IsNotNull })
-            }
+            Folded::Always if self.null_handling => Filter::Predicate(Predicate { lhs, op: PredicateOp::IsNotNull }),
             Folded::Always => Filter::All,
         }
     }
@@ -228,8 +226,7 @@ fn push_or(children: &mut Vec<Filter>, child: Filter) {
                         values.push(value.clone());
                     }
                 }
-                *known =
-                    if values.len() == 1 { PredicateOp::Eq(values.remove(0)) } else { PredicateOp::In(values) };
+                *known = if values.len() == 1 { PredicateOp::Eq(values.remove(0)) } else { PredicateOp::In(values) };
                 return;
             }
         }

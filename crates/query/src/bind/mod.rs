@@ -140,7 +140,10 @@ fn expand_star(query: &mut Query, names: &Names<'_>) {
     for item in std::mem::take(&mut query.select) {
         if is_star(&item) {
             select.extend(
-                names.star().into_iter().map(|name| SelectItem { expression: Expression::identifier(name), alias: None }),
+                names
+                    .star()
+                    .into_iter()
+                    .map(|name| SelectItem { expression: Expression::identifier(name), alias: None }),
             );
         } else {
             select.push(item);

@@ -27,10 +27,6 @@ impl<'a> Names<'a> {
         Self { schema: &table.schema, prefixes }
     }
 
-    pub(super) fn schema(&self) -> &'a Schema {
-        self.schema
-    }
-
     /// Replaces identifiers by the schema's spelling.
     pub(super) fn resolve(&self, expression: &mut Expression) -> Result<(), Error> {
         match expression {

@@ -23,8 +23,8 @@ pub(super) fn ordinals(query: &mut Query) -> Result<(), Error> {
                 .and_then(|i| select.get(i))
                 .cloned()
                 .ok_or_else(|| {
-                    Error::Parsing(format!("Expected Ordinal value to be between 1 and {}.", select.len()))
-                })?;
+                Error::Parsing(format!("Expected Ordinal value to be between 1 and {}.", select.len()))
+            })?;
         }
     }
     Ok(())

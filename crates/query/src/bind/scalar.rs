@@ -62,8 +62,8 @@ fn call(function: &Function, mut args: Vec<Expr>, scope: &dyn Scope) -> Result<E
         return Ok(Expr::Call { function: "item".to_owned(), args, ty: value_type.sv() });
     }
     read_texts_as_timestamps(&function.name, &mut args);
-    let implementation = lookup(&function.name)
-        .ok_or_else(|| Error::Unsupported(format!("Unsupported function: {}", function.name)))?;
+    let implementation =
+        lookup(&function.name).ok_or_else(|| Error::Unsupported(format!("Unsupported function: {}", function.name)))?;
     let types: Vec<ColumnType> = args.iter().map(Expr::ty).collect();
     let arguments: Vec<Argument<'_>> = args
         .iter()

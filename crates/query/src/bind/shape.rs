@@ -105,8 +105,7 @@ impl Shaper<'_> {
             group_by.push(expr);
         }
         let mut filters = FilterBinder { rows: Rows(self.names), null_handling: self.null_handling };
-        let mut slots =
-            Slots { keys, calls: Vec::new(), filters: &mut filters, null_handling: self.null_handling };
+        let mut slots = Slots { keys, calls: Vec::new(), filters: &mut filters, null_handling: self.null_handling };
         let mut projections = Vec::with_capacity(query.select.len());
         for item in &query.select {
             let expr = scalar::bind(&item.expression, &mut slots)?;

@@ -50,9 +50,14 @@ pub enum StatementKind {
     Query(Box<Query>),
     Explain(Box<Query>),
     /// A query that only the multi-stage engine can run (join, window, set operation, subquery, WITH).
-    MultiStage { explain: bool },
+    MultiStage {
+        explain: bool,
+    },
     /// `INSERT INTO table FROM FILE 'uri', …`
-    InsertFromFile { table: String, uris: Vec<String> },
+    InsertFromFile {
+        table: String,
+        uris: Vec<String>,
+    },
 }
 
 impl Statement {
@@ -136,9 +141,9 @@ fn on_big_stack<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Resu
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("parse".to_owned()).stack_size(BIG_STACK_BYTES);
         match thread.spawn_scoped(scope, work) {
-            Ok(handle) => handle
-                .join()
-                .unwrap_or_else(|_| Err(Error::Parsing("the parser failed on this statement".to_owned()))),
+            Ok(handle) => {
+                handle.join().unwrap_or_else(|_| Err(Error::Parsing("the parser failed on this statement".to_owned())))
+            }
             Err(e) => Err(Error::Parsing(format!("no thread for parsing this large statement: {e}"))),
         }
     })
@@ -157,8 +162,7 @@ fn tokenize(sql: &str) -> Result<(Vec<TokenWithSpan>, Extent), Error> {
             ),
         )
     })?;
-    let mut tokens: Vec<TokenWithSpan> =
-        all.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
+    let mut tokens: Vec<TokenWithSpan> = all.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_))).collect();
     for token in &tokens {
         if let Token::Word(word) = &token.token
             && word.value.len() > MAX_IDENTIFIER_CHARS
@@ -167,7 +171,9 @@ fn tokenize(sql: &str) -> Result<(Vec<TokenWithSpan>, Extent), Error> {
             let start: String = word.value.chars().take(40).collect();
             return Err(Error::unparsable(
                 sql.get(..200).unwrap_or(sql),
-                format!("Length of identifier '{start}...' must be less than or equal to {MAX_IDENTIFIER_CHARS} characters"),
+                format!(
+                    "Length of identifier '{start}...' must be less than or equal to {MAX_IDENTIFIER_CHARS} characters"
+                ),
             ));
         }
     }
@@ -305,7 +311,9 @@ fn parse_executable(
     if explain {
         // What stands between EXPLAIN and FOR asks for detail that only the multi-stage engine has.
         let plan_for = tokens.iter().take(8).position(|t| is_word(Some(t), "FOR"));
-        let end = plan_for.ok_or_else(|| Error::unparsable(sql, encountered(&tokens.get(1).cloned().unwrap_or_else(TokenWithSpan::new_eof))))?;
+        let end = plan_for.ok_or_else(|| {
+            Error::unparsable(sql, encountered(&tokens.get(1).cloned().unwrap_or_else(TokenWithSpan::new_eof)))
+        })?;
         tokens.drain(..=end);
     }
     trailing_options(sql, &mut tokens, options)?;

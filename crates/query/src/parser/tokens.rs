@@ -63,7 +63,8 @@ pub(super) fn demote_keywords(tokens: &mut [TokenWithSpan]) -> Extent {
                     }
                     extent.multi_stage |= is_multi_stage(keyword);
                 } else {
-                    if matches!(word.keyword, Keyword::GROUPING) && matches!(next, Some(Token::Word(w)) if w.keyword == Keyword::SETS)
+                    if matches!(word.keyword, Keyword::GROUPING)
+                        && matches!(next, Some(Token::Word(w)) if w.keyword == Keyword::SETS)
                     {
                         extent.multi_stage = true;
                     }

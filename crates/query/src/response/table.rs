@@ -41,9 +41,7 @@ impl ResultTable {
         let types = vec![DataType::String.sv(), DataType::Int.sv(), DataType::Int.sv()];
         let rows: Vec<Vec<Value>> = rows
             .iter()
-            .map(|(operator, id, parent)| {
-                vec![Value::String(operator.clone()), Value::Int(*id), Value::Int(*parent)]
-            })
+            .map(|(operator, id, parent)| vec![Value::String(operator.clone()), Value::Int(*id), Value::Int(*parent)])
             .collect();
         Self::from_rows(names, types, &rows)
     }

@@ -101,6 +101,11 @@ impl SegmentCreator {
         self
     }
 
+    /// Gives the segment another name: that of a batch is known only when its time range is.
+    pub fn set_segment_name(&mut self, name: &str) {
+        self.options.segment_name = name.to_owned();
+    }
+
     pub fn num_docs(&self) -> u32 {
         self.docs
     }

@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use self::{
-    field::{Field, java_double, java_float},
+    field::Field,
     raw::{RECORD_COLUMN, RawBatch, RawColumn, Rejected, RowLines, TextColumn, TextTable},
 };
 use crate::Error;

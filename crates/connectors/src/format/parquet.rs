@@ -166,7 +166,7 @@ impl Rules {
             DataType::Int64 | DataType::UInt32 => Field::Long(small()?.as_primitive::<Int64Type>().value(0)),
             DataType::UInt64 => {
                 let n = array.as_primitive::<arrow::datatypes::UInt64Type>().value(i);
-                i64::try_from(n).map_or_else(|_| Field::BigInt(n.to_string()), Field::Long)
+                i64::try_from(n).map_or_else(|_| Field::Number(n.to_string()), Field::Long)
             }
             DataType::Float16 => {
                 let wide = cast_one(array, i, &DataType::Float32)?;

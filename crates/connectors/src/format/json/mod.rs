@@ -152,6 +152,16 @@ impl Shared {
     }
 }
 
+/// One value from a text, exactly as it is written.
+pub(super) fn parse_exact(text: &str) -> Result<Field, String> {
+    let mut parser = Parser::exact(text.as_bytes());
+    let value = parser.value()?;
+    match parser.peek() {
+        None => Ok(value),
+        Some(_) => Err(format!("{} stands behind the JSON value", parser.shown())),
+    }
+}
+
 /// Where parsed objects go: into columns, or whole.
 enum Rows<'a> {
     Columns(Columns<'a>),

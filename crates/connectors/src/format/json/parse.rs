@@ -13,13 +13,19 @@ pub(super) struct Parser<'a> {
     /// Line breaks before `counted`.
     lines: u32,
     counted: usize,
+    /// Booleans stay booleans and numbers with a point keep their text.
+    exact: bool,
 }
 
 type Parsed<T> = Result<T, String>;
 
 impl<'a> Parser<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, pos: 0, lines: 0, counted: 0 }
+        Self { bytes, pos: 0, lines: 0, counted: 0, exact: false }
+    }
+
+    pub fn exact(bytes: &'a [u8]) -> Self {
+        Self { exact: true, ..Self::new(bytes) }
     }
 
     /// The next byte that is no white space.
@@ -96,11 +102,15 @@ impl<'a> Parser<'a> {
             }
             Some(b'[') => self.list(depth),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Field::Text("true".to_owned())),
-            Some(b'f') => self.word("false", Field::Text("false".to_owned())),
+            Some(b't') => self.boolean("true", true),
+            Some(b'f') => self.boolean("false", false),
             Some(b'n') => self.word("null", Field::Null),
             _ => Err(format!("expected a JSON value, found {}", self.shown())),
         }
+    }
+
+    fn boolean(&mut self, word: &str, value: bool) -> Parsed<Field> {
+        self.word(word, if self.exact { Field::Bool(value) } else { Field::Text(word.to_owned()) })
     }
 
     fn word(&mut self, word: &str, value: Field) -> Parsed<Field> {
@@ -187,12 +197,15 @@ impl<'a> Parser<'a> {
         if !good {
             return Err(format!("'{text}' is not a number"));
         }
+        if !whole && self.exact {
+            return Ok(Field::Number(text.to_owned()));
+        }
         if !whole {
             return text.parse().map(Field::Double).map_err(|_| format!("'{text}' is not a number"));
         }
         Ok(match text.parse::<i64>() {
             Ok(n) => i32::try_from(n).map_or(Field::Long(n), Field::Int),
-            Err(_) => Field::BigInt(text.to_owned()),
+            Err(_) => Field::Number(text.to_owned()),
         })
     }
 

@@ -1,0 +1,219 @@
+//! Whole files to whole segments.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+
+use functions::arrays::value_at;
+use model::{Schema, TableConfig, Value, render};
+use segment::{ImmutableSegment, SegmentReader as _};
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+/// Directories of one load.
+struct Place {
+    _root: tempfile::TempDir,
+    input: PathBuf,
+    work: PathBuf,
+    output: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let dir = |name: &str| {
+            let path = root.path().join(name);
+            fs::create_dir(&path).unwrap();
+            path
+        };
+        Self { input: root.path().join("in"), work: dir("work"), output: dir("out"), _root: root }
+    }
+
+    fn left_behind(&self) -> Vec<String> {
+        let names = |dir: &PathBuf| fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        names(&self.work).chain(names(&self.output)).collect()
+    }
+}
+
+struct Load {
+    schema: Json,
+    table: Json,
+    config: BTreeMap<String, String>,
+    now_ms: i64,
+}
+
+impl Load {
+    fn new(fields: Json, config: &[(&str, &str)]) -> Self {
+        let mut schema = json!({"schemaName": "t"});
+        schema.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let table = json!({
+            "tableName": "t", "tableType": "OFFLINE", "segmentsConfig": {"replication": "1"},
+            "tenants": {}, "tableIndexConfig": {}, "metadata": {}
+        });
+        let config = config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Self { schema, table, config, now_ms: 1_700_000_000_000 }
+    }
+
+    fn table(mut self, key: &str, value: Json) -> Self {
+        self.table[key] = value;
+        self
+    }
+
+    fn job(&self, place: &Place) -> Result<BatchJob, Error> {
+        let schema = Arc::new(Schema::from_json(&self.schema).unwrap());
+        let table = Arc::new(TableConfig::from_json(&self.table).unwrap());
+        let dirs = (place.work.clone(), place.output.clone());
+        BatchJob::from_config_map(&self.config, place.input.clone(), "data.x", schema, table, dirs, self.now_ms)
+    }
+
+    fn run(&self, content: &[u8]) -> Result<(BatchReport, Vec<String>), Error> {
+        let place = Place::new();
+        fs::write(&place.input, content).unwrap();
+        let result = self.job(&place).and_then(|job| ingest_file(&job));
+        match result {
+            Ok(report) => {
+                assert_eq!(place.left_behind(), [report.segment.metadata.segment_name.clone()]);
+                let rows = rows(&report);
+                Ok((report, rows))
+            }
+            Err(e) => {
+                assert_eq!(place.left_behind(), [""; 0], "after: {e}");
+                Err(e)
+            }
+        }
+    }
+
+    /// The rows, columns in schema order separated by `|`; nulls of the null vector as `~` before the default.
+    fn rows(&self, content: &str) -> Vec<String> {
+        self.run(content.as_bytes()).unwrap_or_else(|e| panic!("{e}")).1
+    }
+
+    fn error(&self, content: &str) -> String {
+        match self.run(content.as_bytes()) {
+            Ok((_, rows)) => panic!("no error, rows: {rows:?}"),
+            Err(e) => e.to_string(),
+        }
+    }
+}
+
+fn rows(report: &BatchReport) -> Vec<String> {
+    let segment = ImmutableSegment::open(&report.segment.file).unwrap();
+    let names: Vec<String> = report.segment.metadata.columns.iter().map(|c| c.name.clone()).collect();
+    let docs = segment.num_docs();
+    let cell = |name: &String, doc: u32| {
+        let column = segment.column(name).unwrap();
+        let values = column.values_range(doc..doc + 1);
+        let text = match value_at(values.as_ref(), column.ty(), 0) {
+            Value::Array(_, items) => {
+                format!("[{}]", items.iter().map(render::to_text).collect::<Vec<_>>().join(","))
+            }
+            value => render::to_text(&value),
+        };
+        if column.nulls().is_some_and(|n| n.contains(doc)) { format!("~{text}") } else { text }
+    };
+    (0..docs).map(|doc| names.iter().map(|n| cell(n, doc)).collect::<Vec<_>>().join("|")).collect()
+}
+
+fn two_columns() -> Json {
+    json!({"dimensionFieldSpecs": [{"name": "a", "dataType": "STRING"}, {"name": "n", "dataType": "INT"}]})
+}
+
+const CSV: (&str, &str) = ("inputFormat", "csv");
+const JSON: (&str, &str) = ("inputFormat", "json");
+
+#[test]
+fn a_csv_becomes_a_segment() {
+    let load = Load::new(two_columns(), &[CSV, ("recordReader.prop.delimiter", "|")]);
+    let (report, rows) = load.run(b"a|n\nx|1\ny|2\nz|\n").unwrap();
+    assert_eq!(rows, ["x|1", "y|2", "z|-2147483648"]);
+    assert_eq!(report.segment.metadata.segment_name, "t_1700000000000");
+    assert_eq!((report.rows_read, report.rows_indexed, report.rows_rejected), (3, 3, 0));
+}
+
+#[test]
+fn names_carry_the_time_range() {
+    let fields = json!({
+        "dimensionFieldSpecs": [{"name": "a", "dataType": "STRING"}],
+        "dateTimeFieldSpecs": [{"name": "ts", "dataType": "TIMESTAMP", "format": "TIMESTAMP", "granularity": "1:MILLISECONDS"}]
+    });
+    let segments = json!({"replication": "1", "timeColumnName": "ts"});
+    let name = |config: &[(&str, &str)]| {
+        let config: Vec<_> = std::iter::once(CSV).chain(config.iter().copied()).collect();
+        let load = Load::new(fields.clone(), &config).table("segmentsConfig", segments.clone());
+        let result = load.run(b"a,ts\nx,2006-02-12 00:00:00.0\ny,2009-02-12 00:00:00\n");
+        result.map(|(r, _)| r.segment.metadata.segment_name).map_err(|e| e.to_string())
+    };
+    assert_eq!(name(&[]).unwrap(), "t_1139702400000_1234396800000_1700000000000");
+    let postfix = ("segmentNameGenerator.configs.segment.name.postfix", "part0");
+    assert_eq!(name(&[postfix]).unwrap(), "t_1139702400000_1234396800000_part0");
+    assert_eq!(
+        name(&[("segmentNameGenerator.type", "normalizedDate"), postfix]).unwrap(),
+        "t_2006-02-12_2009-02-12_part0"
+    );
+    let fixed = |name| [("segmentNameGenerator.type", "fixed"), ("segmentNameGenerator.configs.segment.name", name)];
+    assert_eq!(name(&fixed("mine")).unwrap(), "mine");
+    for bad in ["../x", "a/b", "..", "a b"] {
+        assert!(name(&fixed(bad)).unwrap_err().contains("cannot be used"), "{bad}");
+    }
+    assert!(name(&[("segmentNameGenerator.type", "nosuch")]).unwrap_err().contains("expected simple"));
+}
+
+#[test]
+fn bad_rows_are_named_and_nothing_stays() {
+    let load = Load::new(two_columns(), &[CSV]);
+    assert_eq!(
+        load.error("a,n\nx,1\n\"q\nq\",2\ny,oops\nz,1.0\n"),
+        "at least 2 rows of data.x cannot be ingested: line 5, column 'n': Cannot convert value: 'oops' to type: INT; \
+         line 6, column 'n': Cannot convert value: '1.0' to type: INT"
+    );
+    let forgiving = Load::new(two_columns(), &[CSV]).table("ingestionConfig", json!({"continueOnError": true}));
+    let (report, rows) = forgiving.run(b"a,n\nx,1\ny,oops\n").unwrap();
+    assert_eq!(rows, ["x|1", "y|-2147483648"]);
+    assert_eq!((report.rows_indexed, report.rows_incomplete), (2, 1));
+    assert_eq!(
+        report.first_errors[0].to_string(),
+        "data.x line 3, column 'n': Cannot convert value: 'oops' to type: INT"
+    );
+}
+
+#[test]
+fn records_that_cannot_be_read_are_left_out_and_counted() {
+    let (report, rows) = Load::new(two_columns(), &[CSV]).run(b"a,n\nx,1\n\"y\"z,2\nw,3\n").unwrap();
+    assert_eq!(rows, ["x|1", "w|3"]);
+    assert_eq!((report.rows_read, report.rows_indexed, report.rows_rejected), (3, 2, 1));
+    assert_eq!(
+        report.first_errors[0].to_string(),
+        "data.x line 3: text stands between the closing quote of field 1 and the delimiter"
+    );
+    let strict = Load::new(two_columns(), &[CSV, ("recordReader.prop.stopOnError", "true")]);
+    assert!(strict.error("a,n\nx,1\n\"y\"z,2\n").starts_with("data.x line 3: "));
+    let open = Load::new(two_columns(), &[CSV]).error("a,n\nx,1\n\"y,2\nw,3\n");
+    assert_eq!(open, "data.x line 3: a quote opens and never closes");
+}
+
+#[test]
+fn empty_files() {
+    let load = Load::new(two_columns(), &[CSV]);
+    assert_eq!(load.error(""), "data.x is empty");
+    assert_eq!(load.rows("a,n\n"), [""; 0]);
+    let strict = Load::new(two_columns(), &[CSV, ("fail.on.empty.segment", "true")]);
+    assert!(strict.error("a,n\n").contains("holds no rows"));
+}
+
+#[test]
+fn json_in_all_shapes() {
+    let load = Load::new(two_columns(), &[JSON]);
+    let expected = ["x|1", "y|2"];
+    assert_eq!(load.rows("{\"a\":\"x\",\"n\":1}\n{\"a\":\"y\",\"n\":\"2\"}\n"), expected);
+    assert_eq!(load.rows("[{\"a\":\"x\",\"n\":1},\n {\"a\":\"y\",\"n\":2}]"), expected);
+    assert_eq!(load.rows("{\"a\":\"x\",\"n\":1}{\"a\":\"y\",\"n\":2}"), expected);
+    assert_eq!(load.rows("{\n \"a\": \"x\",\n \"n\": 1\n}\n{\n \"a\": \"y\",\n \"n\": 2\n}"), expected);
+    assert_eq!(load.error("this is not json"), "data.x line 1: expected a JSON object, found 'this'");
+    assert_eq!(
+        load.error("{\"a\":\"x\",\"n\":1}\n{\"a\":\"y\""),
+        "data.x line 2: expected ',' or '}', found the end of the file"
+    );
+    assert_eq!(
+        load.error("{\"a\":\"x\",\"n\":1}\n{\"a\":\"x\",\"n\":\"not a number\"}\n"),
+        "1 row of data.x cannot be ingested: line 2, column 'n': Cannot convert value: 'not a number' to type: INT"
+    );
+}

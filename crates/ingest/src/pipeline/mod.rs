@@ -1,0 +1,259 @@
+//! The steps between a raw row and a row of the schema, compiled once per table and run batch by batch.
+//!
+//! Order: complex types, transforms, filter, type conversion (with special values and sanitising), time check. What a
+//! step cannot do for a row becomes a fault of that row; who runs the pipeline applies the table's policy to it. Under
+//! `continueOnError` a faulty value has already become null here.
+
+mod complex;
+mod expression;
+mod order;
+mod rows;
+mod time;
+mod transform;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions},
+    compute::filter_record_batch,
+    datatypes::{Field as ArrowField, Schema as ArrowSchema, SchemaRef},
+};
+use connectors::format::RawBatch;
+use functions::Data;
+use model::{Schema, TableConfig};
+
+use self::{
+    complex::ComplexTypes,
+    expression::Expression,
+    rows::{Column, Rows},
+    time::TimeColumn,
+    transform::Transforms,
+};
+use crate::{
+    Error,
+    convert::{ColumnRules, ColumnWriter, Fault, text_column},
+};
+
+/// A table's ingestion, ready to run. Shared by all threads of a load.
+pub struct Pipeline {
+    schema: Arc<Schema>,
+    columns: Vec<ColumnRules>,
+    arrow_schema: SchemaRef,
+    complex: Option<ComplexTypes>,
+    transforms: Transforms,
+    filter: Option<Expression>,
+    time: Option<TimeColumn>,
+    continue_on_error: bool,
+}
+
+/// A faulty value of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// From 0 at the batch's start.
+    pub line: u64,
+    /// Empty where the row as a whole is at fault.
+    pub column: Arc<str>,
+    pub reason: String,
+}
+
+/// What came out of one raw batch.
+#[derive(Debug)]
+pub struct Processed {
+    /// The schema's columns; a null slot has no value.
+    pub batch: RecordBatch,
+    /// Rows of the raw batch.
+    pub rows_read: u64,
+    /// Rows dropped by the filter.
+    pub rows_filtered: u64,
+    /// In row order; at most [`Processed::KEPT_FAULTS`].
+    pub faults: Vec<RowFault>,
+    /// Rows with at least one faulty value.
+    pub faulty_rows: u64,
+    /// Texts that were cut or replaced.
+    pub sanitized: u64,
+}
+
+impl Processed {
+    pub const KEPT_FAULTS: usize = 10;
+}
+
+/// The faults of one batch while it is processed.
+struct Faults<'a> {
+    rows: HashSet<usize>,
+    kept: Vec<(usize, Arc<str>, String)>,
+    dropped: Option<&'a [bool]>,
+}
+
+impl Faults<'_> {
+    fn add(&mut self, row: usize, column: &str, reason: String) {
+        if self.dropped.is_some_and(|d| d[row]) {
+            return;
+        }
+        self.rows.insert(row);
+        // Faults come column by column; the first rows are wanted.
+        if self.kept.len() >= 4 * Processed::KEPT_FAULTS {
+            self.kept.sort_by_key(|(row, _, _)| *row);
+            self.kept.truncate(Processed::KEPT_FAULTS);
+            if self.kept.last().is_some_and(|(last, _, _)| row >= *last) {
+                return;
+            }
+        }
+        self.kept.push((row, column.into(), reason));
+    }
+}
+
+impl Pipeline {
+    /// Compiles a table's ingestion config. `now_ms` is the ingestion time that stands where a row has no time.
+    pub fn new(schema: &Schema, table: &TableConfig, now_ms: i64) -> Result<Self, Error> {
+        let config = table.ingestion();
+        let time = table.time_column().and_then(|name| TimeColumn::new(schema, name, config.row_time_value_check));
+        let schema = Arc::new(match &time {
+            Some(time) => time.with_default(schema, now_ms),
+            None => schema.clone(),
+        });
+        let stored = || schema.fields.iter().filter(|f| !f.is_virtual());
+        let columns: Vec<ColumnRules> = stored().map(ColumnRules::new).collect();
+        let arrow_fields = stored().map(|f| ArrowField::new(&f.name, f.column_type().arrow(), true));
+        let arrow_schema = Arc::new(ArrowSchema::new(arrow_fields.collect::<Vec<_>>()));
+        Ok(Self {
+            transforms: Transforms::new(&schema, config)?,
+            filter: config.filter.as_deref().map(Expression::filter).transpose()?,
+            complex: config.complex_types.as_ref().map(ComplexTypes::new),
+            columns,
+            arrow_schema,
+            time,
+            continue_on_error: config.continue_on_error,
+            schema,
+        })
+    }
+
+    /// The schema that the segment is to be built with: as given, but for the default of the time column where that
+    /// is no valid time.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Faulty values become nulls instead of failing the load.
+    pub fn continue_on_error(&self) -> bool {
+        self.continue_on_error
+    }
+
+    /// The input fields that are needed; `None` for all, as whole records.
+    pub fn input_columns(&self) -> Option<BTreeSet<String>> {
+        if self.complex.is_some() {
+            return None;
+        }
+        let mut names: BTreeSet<String> = self.columns.iter().map(|c| c.name.clone()).collect();
+        names.extend(self.transforms.arguments().map(str::to_owned));
+        names.extend(self.filter.iter().flat_map(|f| f.arguments().iter().cloned()));
+        Some(names)
+    }
+
+    /// Takes a batch through all steps. `now_ms` is what `now()` gives.
+    pub fn run(&self, raw: RawBatch, now_ms: i64) -> Result<Processed, Error> {
+        let rows_read = raw.rows as u64;
+        let mut faults = Faults { rows: HashSet::new(), kept: Vec::new(), dropped: None };
+        let mut rows = match &self.complex {
+            Some(complex) => complex.apply(raw, &self.wanted(), &mut faults),
+            None => Rows::new(raw),
+        };
+        self.transforms.apply(&mut rows, now_ms, &self.schema, &mut faults);
+        let dropped =
+            self.filter.as_ref().and_then(|f| transform::filter(f, &mut rows, now_ms, &self.schema, &mut faults));
+        if let Some(dropped) = &dropped {
+            faults.rows.retain(|&row| !dropped[row]);
+            faults.kept.retain(|(row, _, _)| !dropped[*row]);
+        }
+        faults.dropped = dropped.as_deref();
+        let mut sanitized = 0;
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for rules in &self.columns {
+            arrays.push(self.column(rules, &rows, dropped.as_deref(), &mut faults, &mut sanitized)?);
+        }
+        if let Some(time) = &self.time
+            && let Some(at) = self.columns.iter().position(|c| c.name == time.name())
+        {
+            let reported = &mut |row, reason| faults.add(row, time.name(), reason);
+            arrays[at] = time.check(arrays[at].clone(), self.continue_on_error, reported);
+        }
+        let lines = rows.lines;
+        let (kept, faulty_rows) = (faults.kept, faults.rows.len() as u64);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
+        let batch = RecordBatch::try_new_with_options(self.arrow_schema.clone(), arrays, &options).map_err(internal)?;
+        let (batch, rows_filtered) = match dropped {
+            None => (batch, 0),
+            Some(dropped) => {
+                let filtered = dropped.iter().filter(|&&d| d).count() as u64;
+                let keep: BooleanArray = dropped.iter().map(|d| Some(!d)).collect();
+                (filter_record_batch(&batch, &keep).map_err(internal)?, filtered)
+            }
+        };
+        Ok(Processed { batch, rows_read, rows_filtered, faults: first_faults(kept, &lines), faulty_rows, sanitized })
+    }
+
+    /// Every name that a later step may ask for.
+    fn wanted(&self) -> HashSet<&str> {
+        let filter = self.filter.iter().flat_map(|f| f.arguments().iter().map(String::as_str));
+        self.columns.iter().map(|c| c.name.as_str()).chain(self.transforms.arguments()).chain(filter).collect()
+    }
+
+    fn column(
+        &self,
+        rules: &ColumnRules,
+        rows: &Rows,
+        dropped: Option<&[bool]>,
+        faults: &mut Faults<'_>,
+        sanitized: &mut u64,
+    ) -> Result<ArrayRef, Error> {
+        let column = match rows.get(&rules.name) {
+            None => {
+                let mut empty = ColumnWriter::new(rules, rows.len);
+                (0..rows.len).for_each(|_| empty.push_null());
+                return empty.finish().map_err(internal);
+            }
+            Some(Column::Raw(connectors::format::RawColumn::Text(text))) => {
+                let converted = text_column(text, rows.len, rules, dropped).map_err(internal)?;
+                for Fault { row, reason } in converted.faults {
+                    faults.add(row, &rules.name, reason);
+                }
+                *sanitized += converted.sanitized;
+                return Ok(converted.array);
+            }
+            Some(column) => column,
+        };
+        if let Some(array) = column.as_stored(rules) {
+            return Ok(array);
+        }
+        let mut out = ColumnWriter::new(rules, rows.len);
+        for row in 0..rows.len {
+            if dropped.is_some_and(|d| d[row]) {
+                out.push_null();
+            } else if let Err(reason) = column.with_field(row, |field| out.push(field)) {
+                faults.add(row, &rules.name, reason);
+            }
+        }
+        *sanitized += out.sanitized();
+        out.finish().map_err(internal)
+    }
+}
+
+fn first_faults(mut kept: Vec<(usize, Arc<str>, String)>, lines: &connectors::format::RowLines) -> Vec<RowFault> {
+    kept.sort_by_key(|(row, _, _)| *row);
+    kept.truncate(Processed::KEPT_FAULTS);
+    kept.into_iter().map(|(row, column, reason)| RowFault { line: lines.line(row), column, reason }).collect()
+}
+
+fn internal(e: arrow::error::ArrowError) -> Error {
+    Error::Internal { file: "a batch".to_owned(), reason: e.to_string() }
+}
+
+/// Whether a vector holds no value at all.
+fn is_null_constant(data: &Data) -> bool {
+    matches!(data, Data::Constant(v) if v.is_null())
+}

@@ -1,0 +1,229 @@
+//! The rows of one batch on their way through the steps.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray},
+    datatypes::DataType as ArrowType,
+};
+use connectors::format::{Field, RawBatch, RawColumn, RowLines};
+use functions::{Data, Vector};
+use model::{ColumnType, DataType, MaxLengthExceedStrategy};
+
+use crate::convert::{ColumnRules, ColumnWriter, field_of_value, field_of_vector};
+
+/// A column as it came, or as a function gave it.
+pub(super) enum Column {
+    Raw(RawColumn),
+    Typed(Vector),
+}
+
+/// All columns of a batch by name.
+pub(super) struct Rows {
+    pub len: usize,
+    pub lines: RowLines,
+    columns: HashMap<Arc<str>, Column>,
+    /// Typed forms of columns that functions asked for.
+    vectors: HashMap<Arc<str>, Vector>,
+}
+
+impl Rows {
+    pub fn new(raw: RawBatch) -> Self {
+        let columns = raw.columns.into_iter().map(|(name, column)| (name, Column::Raw(column))).collect();
+        Self { len: raw.rows, lines: raw.row_lines, columns, vectors: HashMap::new() }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Column> {
+        self.columns.get(name)
+    }
+
+    pub fn set(&mut self, name: &str, column: Column) {
+        self.vectors.remove(name);
+        self.columns.insert(name.into(), column);
+    }
+
+    /// The column as functions take it; without values it is a NULL constant of `declared`, or of no type.
+    pub fn vector(&mut self, name: &str) -> Vector {
+        if let Some(vector) = self.vectors.get(name) {
+            return vector.clone();
+        }
+        let vector = match self.columns.get(name) {
+            None => Vector::constant(model::Value::Null),
+            Some(column) => column.vector(self.len),
+        };
+        self.vectors.insert(name.into(), vector.clone());
+        vector
+    }
+}
+
+impl Column {
+    /// The value of one row.
+    pub fn field(&self, row: usize) -> Field {
+        match self {
+            Self::Raw(RawColumn::Text(text)) => text.field(row),
+            Self::Raw(RawColumn::Fields(fields)) => fields.get(row).cloned().unwrap_or(Field::Null),
+            Self::Raw(RawColumn::Array(array)) => field_of_vector(array, type_of(array.data_type()), row),
+            Self::Typed(Vector { ty, data: Data::Array(array) }) => field_of_vector(array, *ty, row),
+            Self::Typed(Vector { data: Data::Constant(value), .. }) => field_of_value(value),
+        }
+    }
+
+    /// As [`Self::field`], without a copy where there is a value to borrow.
+    pub fn with_field<T>(&self, row: usize, f: impl FnOnce(&Field) -> T) -> T {
+        match self {
+            Self::Raw(RawColumn::Fields(fields)) => f(fields.get(row).unwrap_or(&Field::Null)),
+            other => f(&other.field(row)),
+        }
+    }
+
+    pub fn is_null(&self, row: usize) -> bool {
+        match self {
+            Self::Raw(RawColumn::Text(text)) => text.bytes(row).is_none(),
+            Self::Raw(RawColumn::Fields(fields)) => fields.get(row).is_none_or(Field::is_null),
+            Self::Raw(RawColumn::Array(array)) | Self::Typed(Vector { data: Data::Array(array), .. }) => {
+                array.is_null(row)
+            }
+            Self::Typed(Vector { data: Data::Constant(value), .. }) => value.is_null(),
+        }
+    }
+
+    /// Whether the row holds a list or a map.
+    pub fn is_nested(&self, row: usize) -> bool {
+        self.with_field(row, |f| matches!(f, Field::List(_) | Field::Map(_)))
+    }
+
+    /// The array itself where its values can be stored as they are.
+    pub fn as_stored(&self, rules: &ColumnRules) -> Option<ArrayRef> {
+        let (array, ty) = match self {
+            Self::Raw(RawColumn::Array(array)) => (array, type_of(array.data_type())),
+            Self::Typed(Vector { ty, data: Data::Array(array) }) => (array, *ty),
+            _ => return None,
+        };
+        let wanted = ColumnType { data_type: rules.data_type, multi_value: rules.multi_value };
+        if ty != wanted || ty.multi_value || array.data_type() != &wanted.arrow() {
+            return None;
+        }
+        let fits = match ty.data_type {
+            DataType::Int | DataType::Long | DataType::Boolean | DataType::Timestamp => true,
+            DataType::String => texts_fit(array, rules),
+            _ => false,
+        };
+        fits.then(|| array.clone())
+    }
+
+    fn vector(&self, rows: usize) -> Vector {
+        match self {
+            Self::Typed(vector) => vector.clone(),
+            Self::Raw(RawColumn::Array(array)) => Vector::array(type_of(array.data_type()), array.clone()),
+            Self::Raw(RawColumn::Text(text)) => {
+                let split = text.multi_value_delimiter().is_some()
+                    && (0..rows).any(|r| text.text(r).is_some_and(|t| text.parts(t).is_some()));
+                let ty = if split { DataType::String.mv() } else { DataType::String.sv() };
+                typed(ty, rows, |row, out| out.push(&text.field(row)))
+            }
+            Self::Raw(RawColumn::Fields(fields)) => {
+                let ty = common_type(fields);
+                if ty == ColumnType::UNKNOWN {
+                    return Vector::constant(model::Value::Null);
+                }
+                typed(ty, rows, |row, out| {
+                    let field = fields.get(row).unwrap_or(&Field::Null);
+                    match field {
+                        // JSON text of its own, unless it is a text already.
+                        Field::Map(_) | Field::List(_) if !ty.multi_value => out.push(&Field::Text(field.to_json())),
+                        other => out.push(other),
+                    }
+                })
+            }
+        }
+    }
+}
+
+fn texts_fit(array: &ArrayRef, rules: &ColumnRules) -> bool {
+    let Some(texts) = array.as_string_opt::<i32>() else { return false };
+    if texts.values().contains(&0) {
+        return false;
+    }
+    let limit = rules.max_length;
+    rules.exceed == MaxLengthExceedStrategy::NoAction
+        || limit == usize::MAX
+        || texts.offsets().lengths().all(|len| len <= limit)
+}
+
+/// The logical type of a plain array.
+fn type_of(ty: &ArrowType) -> ColumnType {
+    match ty {
+        ArrowType::Int32 => DataType::Int.sv(),
+        ArrowType::Int64 => DataType::Long.sv(),
+        ArrowType::Float32 => DataType::Float.sv(),
+        ArrowType::Float64 => DataType::Double.sv(),
+        ArrowType::Boolean => DataType::Boolean.sv(),
+        ArrowType::Binary => DataType::Bytes.sv(),
+        ArrowType::List(item) => type_of(item.data_type()).data_type.mv(),
+        _ => DataType::String.sv(),
+    }
+}
+
+/// An array of a type from values that all convert to it.
+fn typed(ty: ColumnType, rows: usize, value: impl Fn(usize, &mut ColumnWriter<'_>) -> Result<(), String>) -> Vector {
+    let rules = ColumnRules {
+        name: String::new(),
+        // Functions take JSON as text; written as is, it is not parsed once more.
+        data_type: if ty.data_type.stored() == DataType::String { DataType::String } else { ty.data_type },
+        multi_value: ty.multi_value,
+        max_length: usize::MAX,
+        exceed: MaxLengthExceedStrategy::NoAction,
+        default: model::Value::Null,
+        keep_trailing_zeros: true,
+    };
+    let mut out = ColumnWriter::new(&rules, rows);
+    for row in 0..rows {
+        // A value that does not convert is null to a function.
+        let _ = value(row, &mut out);
+    }
+    match out.finish() {
+        Ok(array) => Vector::array(ty, array),
+        Err(_) => Vector::constant(model::Value::Null),
+    }
+}
+
+/// The type that holds all values of a column; maps and lists of them are JSON text.
+fn common_type(fields: &[Field]) -> ColumnType {
+    let mut element = DataType::Unknown;
+    let mut multi_value = false;
+    for field in fields {
+        match field {
+            Field::Map(_) => return DataType::Map.sv(),
+            Field::List(items) => {
+                multi_value = true;
+                for item in items {
+                    if matches!(item, Field::Map(_) | Field::List(_)) {
+                        return DataType::Json.sv();
+                    }
+                    element = meet(element, item);
+                }
+            }
+            other => element = meet(element, other),
+        }
+    }
+    if multi_value && element == DataType::Unknown {
+        element = DataType::String;
+    }
+    ColumnType { data_type: element, multi_value }
+}
+
+fn meet(so_far: DataType, field: &Field) -> DataType {
+    let ty = match field {
+        Field::Null => return so_far,
+        Field::Bool(_) => DataType::Boolean,
+        Field::Int(_) => DataType::Int,
+        Field::Long(_) => DataType::Long,
+        Field::Number(_) | Field::Decimal(_) => DataType::BigDecimal,
+        Field::Float(_) => DataType::Float,
+        Field::Double(_) => DataType::Double,
+        Field::Bytes(_) => DataType::Bytes,
+        Field::Timestamp(_) => DataType::Timestamp,
+        Field::Text(_) | Field::List(_) | Field::Map(_) => DataType::String,
+    };
+    functions::convert::common_type(so_far, ty)
+}

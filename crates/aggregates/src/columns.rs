@@ -165,3 +165,29 @@ pub(crate) fn check_groups(groups: Groups<'_>, rows: usize, held: usize) -> Resu
     };
     if beyond && rows > 0 { Err(format!("a group id is beyond the {held} groups")) } else { Ok(()) }
 }
+
+/// The elements of a list column with the group of each; null rows give none.
+pub(crate) fn flatten(list: &ListArray, groups: Groups<'_>) -> (ArrayRef, Vec<u32>) {
+    let offsets = list.value_offsets();
+    let (start, end) = (offsets[0] as usize, offsets[list.len()] as usize);
+    let mut ids = Vec::with_capacity(end - start);
+    if list.null_count() == 0 {
+        for row in 0..list.len() {
+            let length = (offsets[row + 1] - offsets[row]) as usize;
+            ids.extend(std::iter::repeat_n(group_of(groups, row) as u32, length));
+        }
+        return (list.values().slice(start, end - start), ids);
+    }
+    // A null row may still span elements.
+    let mut taken = Vec::with_capacity(end - start);
+    for row in (0..list.len()).filter(|row| list.is_valid(*row)) {
+        taken.extend((offsets[row]..offsets[row + 1]).map(|at| at as u32));
+        ids.extend(std::iter::repeat_n(group_of(groups, row) as u32, (offsets[row + 1] - offsets[row]) as usize));
+    }
+    let taken = arrow::array::UInt32Array::from(taken);
+    match arrow::compute::take(list.values(), &taken, None) {
+        Ok(values) => (values, ids),
+        // Cannot happen: the positions are the list's own.
+        Err(_) => (list.values().slice(0, 0), Vec::new()),
+    }
+}

@@ -8,6 +8,8 @@
 
 mod basic;
 mod columns;
+mod distinct;
+mod literals;
 mod multi_value;
 pub mod registry;
 #[cfg(test)]

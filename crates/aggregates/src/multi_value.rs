@@ -8,6 +8,7 @@ use arrow::{
 };
 use model::ColumnType;
 
+use crate::columns::flatten;
 use crate::registry::{Accumulator, AggregateFunction, Call, Error, Groups};
 
 /// Wraps `inner`, which is bound to the element types of `args`. One argument is flattened, so there must be one.
@@ -41,15 +42,13 @@ impl AggregateFunction for MultiValue {
     }
 
     fn accumulator(&self) -> Box<dyn Accumulator> {
-        Box::new(Flattened { name: self.inner.name().to_owned(), inner: self.inner.accumulator(), ids: Vec::new() })
+        Box::new(Flattened { name: self.inner.name().to_owned(), inner: self.inner.accumulator() })
     }
 }
 
 struct Flattened {
     name: String,
     inner: Box<dyn Accumulator>,
-    /// Kept between blocks: the group of each element.
-    ids: Vec<u32>,
 }
 
 impl Accumulator for Flattened {
@@ -65,36 +64,20 @@ impl Accumulator for Flattened {
         if list.len() < rows {
             return Err(invalid(format!("{} values for {rows} rows", list.len())));
         }
-        let offsets = list.value_offsets();
-        let (start, end) = (offsets[0] as usize, offsets[rows] as usize);
-        // A null row may still span elements, so runs are only taken as they are without nulls.
-        if list.null_count() == 0
-            && let Groups::One(_) = groups
-        {
+        let list = list.slice(0, rows);
+        // Rows of one group need no group ids, unless a null row spans elements.
+        if let (Groups::One(_), 0) = (groups, list.null_count()) {
+            let offsets = list.value_offsets();
+            let (start, end) = (offsets[0] as usize, offsets[rows] as usize);
             return self.inner.update(&[list.values().slice(start, end - start)], end - start, groups);
         }
-        let valid = |row: usize| list.is_valid(row);
-        self.ids.clear();
-        for row in 0..rows {
-            let group = match groups {
-                Groups::One(group) => group,
-                Groups::PerRow(ids) => *ids.get(row).ok_or_else(|| invalid("a group id is missing".to_owned()))?,
-            };
-            if valid(row) {
-                self.ids.extend(std::iter::repeat_n(group, (offsets[row + 1] - offsets[row]) as usize));
-            }
+        if let Groups::PerRow(ids) = groups
+            && ids.len() < rows
+        {
+            return Err(invalid(format!("{} group ids for {rows} rows", ids.len())));
         }
-        let elements = if list.null_count() == 0 {
-            list.values().slice(start, end - start)
-        } else {
-            let pieces: Vec<ArrayRef> = (0..rows).filter(|row| valid(*row)).map(|row| list.value(row)).collect();
-            if pieces.is_empty() {
-                return Ok(());
-            }
-            let pieces: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
-            arrow::compute::concat(&pieces).map_err(|e| invalid(e.to_string()))?
-        };
-        self.inner.update(&[elements], self.ids.len(), Groups::PerRow(&self.ids))
+        let (elements, ids) = flatten(&list, groups);
+        self.inner.update(&[elements], ids.len(), Groups::PerRow(&ids))
     }
 
     fn merge(&mut self, state: &[ArrayRef], groups: Groups<'_>) -> Result<(), Error> {
@@ -110,7 +93,7 @@ impl Accumulator for Flattened {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.inner.memory_bytes() + self.ids.capacity() * size_of::<u32>()
+        self.inner.memory_bytes()
     }
 }
 

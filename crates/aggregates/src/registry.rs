@@ -9,7 +9,7 @@ use std::{
 use arrow::{array::ArrayRef, datatypes::DataType as ArrowType};
 use model::{ColumnType, Value};
 
-use crate::{basic, multi_value};
+use crate::{basic, distinct, multi_value};
 
 /// Why an aggregation cannot be bound or computed, as a sentence for the user who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,6 +162,13 @@ static ENTRIES: &[Entry] = &[
     Entry::new("max", basic::numeric::max).mv(),
     Entry::new("avg", basic::numeric::avg).mv(),
     Entry::new("minmaxrange", basic::numeric::min_max_range).mv(),
+    Entry::new("distinctcount", distinct::count::count).aliases(&["distinctcountoffheap"]).mv(),
+    Entry::new("distinctsum", distinct::count::sum).mv(),
+    Entry::new("distinctavg", distinct::count::avg).mv(),
+    Entry::new("segmentpartitioneddistinctcount", distinct::count::partitioned),
+    Entry::new("distinctcountbitmap", distinct::bitmap::bind).mv(),
+    Entry::new("distinctcounthll", distinct::hll::estimate).mv(),
+    Entry::new("distinctcountrawhll", distinct::hll::raw).mv(),
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Entry>> = LazyLock::new(|| {

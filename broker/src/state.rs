@@ -1,0 +1,49 @@
+//! What the parts of a broker share.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use arc_swap::ArcSwap;
+
+use crate::{BrokerConfig, query::Running, routing::ClusterView};
+
+pub struct State {
+    pub config: BrokerConfig,
+    pub instance_id: String,
+    pub view: Arc<ArcSwap<ClusterView>>,
+    pub running: Arc<Running>,
+    pub stopping: AtomicBool,
+    next_request: AtomicU64,
+}
+
+impl State {
+    /// `incarnation` differs between starts, so that request ids of two lives or two brokers do not meet at a server.
+    pub fn new(config: BrokerConfig, instance_id: String, incarnation: &str, view: Arc<ArcSwap<ClusterView>>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&instance_id, incarnation).hash(&mut hasher);
+        let first = (hasher.finish() & 0x7fff_ffff) * 1_000_000_000;
+        Self {
+            config,
+            instance_id,
+            view,
+            running: Arc::default(),
+            stopping: AtomicBool::new(false),
+            next_request: AtomicU64::new(first),
+        }
+    }
+
+    /// Fits a signed 64-bit number.
+    pub fn next_request_id(&self) -> u64 {
+        self.next_request.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64)
+}

@@ -7,9 +7,11 @@
 
 mod client;
 pub mod fixture;
+mod in_process;
 pub mod process;
 pub mod sql;
 mod wait;
 
 pub use client::Client;
+pub use in_process::InProcess;
 pub use wait::until;

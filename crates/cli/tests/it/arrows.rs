@@ -19,8 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broker", &["model", "query", "proto", "service"]),
     ("server", &["model", "engine", "query", "segment", "connectors", "proto", "service"]),
     ("minion", &["model", "proto", "service"]),
-    ("testkit", &["model", "metadata", "connectors", "proto", "service", "controller", "broker", "server", "minion"]),
-    ("cli", &["model", "metadata", "connectors", "proto", "service", "controller", "broker", "server", "minion"]),
+    ("cli", &["metadata", "proto", "service", "controller", "broker", "server", "minion"]),
+    ("testkit", &["cli", "service"]),
     ("benches", &["model", "functions", "aggregates", "query", "segment", "engine", "ingest", "connectors"]),
 ];
 

@@ -6,12 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use testkit::{fixture::CELLAR, process::Processes, sql, until};
 
-fn sql_files() -> Vec<std::path::PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/tests/sql");
-    let mut files: Vec<_> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
-    files.sort();
-    files
-}
+use crate::sql_files::sql_files;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sql_files_on_separate_processes() -> Result<()> {

@@ -1,3 +1,4 @@
 mod arrows;
 mod cluster;
 mod crash;
+mod sql_files;

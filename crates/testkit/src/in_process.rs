@@ -1,0 +1,37 @@
+//! All roles inside the test's process, on free ports, in a temporary folder.
+
+use anyhow::Result;
+use cli::start::AllInOne;
+use service::Properties;
+use tempfile::TempDir;
+
+use crate::Client;
+
+/// Dropped together with its data.
+pub struct InProcess {
+    pub client: Client,
+    /// The server's admin API.
+    pub admin: String,
+    _cluster: AllInOne,
+    _dir: TempDir,
+}
+
+impl InProcess {
+    pub async fn start() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let mut properties = Properties::new();
+        for key in [
+            "controller.port",
+            "pinot.broker.client.queryPort",
+            "pinot.server.netty.port",
+            "pinot.server.adminapi.port",
+            "pinot.minion.port",
+        ] {
+            properties.set(key, "0");
+        }
+        let cluster = AllInOne::start(&properties, dir.path()).await?;
+        let url = |port: u16| format!("http://localhost:{port}");
+        let client = Client::new(url(cluster.controller_addr().port()), url(cluster.broker_addr().port()));
+        Ok(Self { client, admin: url(cluster.server_admin_addr().port()), _cluster: cluster, _dir: dir })
+    }
+}

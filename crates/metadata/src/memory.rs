@@ -128,4 +128,26 @@ mod tests {
     async fn keeps_the_contract() {
         crate::conformance::run(|| async { Arc::new(MemoryStore::new()) as Arc<dyn MetadataStore> }).await;
     }
+
+    #[tokio::test]
+    async fn watchers_that_lag_resync() {
+        let store = MemoryStore::new();
+        let path = RecordPath::parse("a").unwrap();
+        let mut watch = store.watch(&path);
+        let mut last = 0;
+        for i in 0..10_000u32 {
+            last = store.put(&path, i.to_string().into_bytes(), crate::Expect::Any).await.unwrap();
+        }
+        assert_eq!(watch.next().await, Some(crate::WatchEvent::Resync));
+        // What follows is the tail, up to the last change.
+        let mut seen = 0;
+        while seen < last {
+            match watch.next().await {
+                Some(crate::WatchEvent::Changed(change)) => seen = change.version,
+                other => panic!("{other:?}"),
+            }
+        }
+        drop(store);
+        assert_eq!(watch.next().await, None);
+    }
 }

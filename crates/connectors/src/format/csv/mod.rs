@@ -16,6 +16,7 @@ use self::{
 use super::{DecodeJob, RawBatch, RawColumn, ReadOptions, RecordReader, RowLines, TextColumn, TextTable, input};
 use crate::Error;
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
 /// About as much as fits a core's cache together with its cells.
 const CHUNK_BYTES: usize = 1 << 20;
 /// The longest record; a longer one most likely has a quote that never closes.
@@ -31,6 +32,7 @@ pub(super) struct CsvReader<R> {
     header_lines: u32,
     /// Bytes of those lines.
     header_bytes: usize,
+    started: bool,
     ended: bool,
     chunk_bytes: usize,
 }
@@ -56,8 +58,9 @@ impl<R: Read + Send> CsvReader<R> {
             pending: Vec::new(),
             header_lines: 0,
             header_bytes: 0,
+            started: false,
             ended: false,
-            chunk_bytes,
+            chunk_bytes: chunk_bytes.max(BOM.len()),
         };
         let header = reader.header()?;
         let (names, targets) = columns(&header, options, file)?;
@@ -67,8 +70,8 @@ impl<R: Read + Send> CsvReader<R> {
         Ok(reader)
     }
 
-    /// Reads on until `pending` holds a whole record, then says where the last one ends.
-    fn fill(&mut self) -> Result<usize, Error> {
+    /// Reads on until a record ends in `pending` behind the first `beyond` bytes, then says where the last one ends.
+    fn fill(&mut self, beyond: usize) -> Result<usize, Error> {
         let mut want = self.chunk_bytes;
         loop {
             let have = self.pending.len();
@@ -78,15 +81,16 @@ impl<R: Read + Send> CsvReader<R> {
                 let got = read.map_err(|source| Error::Read { file: self.shared.file.clone(), source })?;
                 self.pending.truncate(have + got);
                 self.ended = have + got < want;
-                if have == 0 && self.pending.starts_with(b"\xef\xbb\xbf") && self.shared.names.is_empty() {
-                    self.pending.drain(..3);
+                if !self.started && self.pending.starts_with(BOM) {
+                    self.pending.drain(..BOM.len());
                 }
+                self.started = true;
             }
             if self.ended {
                 return Ok(self.pending.len());
             }
             if let Some(end) = split::last_record_end(&self.shared.settings, &mut self.pending)
-                && end > self.header_bytes
+                && end > beyond
             {
                 return Ok(end);
             }
@@ -106,7 +110,6 @@ impl<R: Read + Send> CsvReader<R> {
 
     /// The column names, from the settings or the file's first record.
     fn header(&mut self) -> Result<Vec<String>, Error> {
-        self.fill()?;
         let given = self.shared.settings.header.clone();
         let skip = self.shared.settings.skip_header;
         if given.is_none() || skip {
@@ -131,26 +134,31 @@ impl<R: Read + Send> CsvReader<R> {
 
     /// The cells of the next record; with `take` it is passed over.
     fn first_record(&mut self, take: bool) -> Result<Vec<String>, Error> {
-        let settings = &self.shared.settings;
-        let mut bytes = self.pending.clone();
         let mut cells = Vec::new();
         let (mut pos, mut lines) = (self.header_bytes, self.header_lines);
-        while pos < bytes.len() {
-            let record = tokens::general(settings, &mut bytes, pos, true, &mut cells);
-            pos = record.behind;
-            lines += record.lines;
-            if record.skip {
-                continue;
+        loop {
+            let end = self.fill(pos)?;
+            if end <= pos {
+                return Ok(Vec::new());
             }
-            if record.problem.is_some() {
-                return Err(self.malformed("its header has a quote that is not closed as it should be".to_owned()));
+            // A copy, since the cells are decoded in place.
+            let mut bytes = self.pending[..end].to_vec();
+            while pos < end {
+                let record = tokens::general(&self.shared.settings, &mut bytes, pos, true, &mut cells);
+                pos = record.behind;
+                lines += record.lines;
+                if record.skip {
+                    continue;
+                }
+                if record.problem.is_some() {
+                    return Err(self.malformed("its header has a quote that is not closed as it should be".to_owned()));
+                }
+                if take {
+                    (self.header_bytes, self.header_lines) = (pos, lines);
+                }
+                return Ok(cells.iter().map(|&(a, b)| String::from_utf8_lossy(&bytes[a..b]).into_owned()).collect());
             }
-            if take {
-                (self.header_bytes, self.header_lines) = (pos, lines);
-            }
-            return Ok(cells.iter().map(|&(a, b)| String::from_utf8_lossy(&bytes[a..b]).into_owned()).collect());
         }
-        Ok(Vec::new())
     }
 }
 
@@ -178,7 +186,7 @@ fn columns(header: &[String], options: &ReadOptions, file: &str) -> Result<(Vec<
 
 impl<R: Read + Send> RecordReader for CsvReader<R> {
     fn next_job(&mut self) -> Result<Option<DecodeJob>, Error> {
-        let end = self.fill()?;
+        let end = self.fill(self.header_bytes)?;
         if end == 0 {
             return Ok(None);
         }

@@ -172,6 +172,8 @@ fn unquote(buffer: &mut [u8], open: usize, quote: u8, escape: Option<u8>) -> Quo
     let mut read = start;
     let mut write = start;
     let mut closed = false;
+    // Escapes may decode to line breaks that are none in the file.
+    let lines_before = escape.map(|_| pass_quoted(buffer, open, quote, escape).lines);
     while read < buffer.len() {
         let b = buffer[read];
         if b == quote {
@@ -205,7 +207,7 @@ fn unquote(buffer: &mut [u8], open: usize, quote: u8, escape: Option<u8>) -> Quo
             write += len;
         }
     }
-    let lines = count_breaks(&buffer[start..write]);
+    let lines = lines_before.unwrap_or_else(|| count_breaks(&buffer[start..write]));
     Quoted { start, end: write, behind: read, closed, lines }
 }
 

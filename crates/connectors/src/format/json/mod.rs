@@ -13,6 +13,7 @@ use self::{columns::Columns, parse::Parser, split::Splitter};
 use super::{DecodeJob, Field, RawBatch, RawColumn, ReadOptions, RecordReader, RowLines, input, raw::RECORD_COLUMN};
 use crate::Error;
 
+const BOM: &[u8] = b"\xef\xbb\xbf";
 const CHUNK_BYTES: usize = 1 << 20;
 const MAX_RECORD_BYTES: usize = 256 << 20;
 
@@ -49,7 +50,7 @@ impl<R: Read + Send> JsonReader<R> {
             in_array: false,
             started: false,
             ended: false,
-            chunk_bytes,
+            chunk_bytes: chunk_bytes.max(BOM.len()),
         }
     }
 
@@ -64,8 +65,8 @@ impl<R: Read + Send> JsonReader<R> {
                 let got = read.map_err(|source| Error::Read { file: self.shared.file.clone(), source })?;
                 self.pending.truncate(have + got);
                 self.ended = have + got < want;
-                if !self.started && self.pending.starts_with(b"\xef\xbb\xbf") {
-                    self.pending.drain(..3);
+                if !self.started && self.pending.starts_with(BOM) {
+                    self.pending.drain(..BOM.len());
                 }
                 self.started = true;
             }
@@ -92,7 +93,7 @@ impl<R: Read + Send> JsonReader<R> {
 impl<R: Read + Send> RecordReader for JsonReader<R> {
     fn next_job(&mut self) -> Result<Option<DecodeJob>, Error> {
         let end = self.fill()?;
-        if end == 0 {
+        if end == 0 && !self.in_array {
             return Ok(None);
         }
         let mut next = Vec::with_capacity(self.chunk_bytes.max(self.pending.len() - end));
@@ -100,7 +101,8 @@ impl<R: Read + Send> RecordReader for JsonReader<R> {
         let mut chunk = std::mem::replace(&mut self.pending, next);
         chunk.truncate(end);
         let in_array = self.in_array;
-        self.in_array = self.splitter.cut(end);
+        // An array that is still open at the end gets a last, empty piece that says so.
+        self.in_array = self.splitter.cut(end) && end > 0;
         let (shared, last) = (self.shared.clone(), self.ended);
         Ok(Some(Box::new(move || Ok(shared.decode(&chunk, in_array, last)))))
     }

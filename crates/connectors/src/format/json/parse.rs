@@ -178,7 +178,8 @@ impl<'a> Parser<'a> {
         if self.bytes[self.pos] == b'-' {
             self.pos += 1;
         }
-        let mut good = digits(self);
+        let leading_zero = matches!(self.bytes[self.pos..], [b'0', b'0'..=b'9', ..]);
+        let mut good = digits(self) && !leading_zero;
         let mut whole = true;
         if self.bytes.get(self.pos) == Some(&b'.') {
             whole = false;

@@ -9,6 +9,7 @@ pub mod error_code;
 pub mod names;
 pub mod order;
 pub mod parse;
+pub mod partition;
 pub mod period;
 pub mod render;
 pub mod schema;
@@ -24,6 +25,7 @@ pub use names::{
 };
 pub use order::ValueKey;
 pub use parse::{ConvertError, parse_value};
+pub use partition::{PartitionError, PartitionFunction};
 pub use period::{TimeUnit, parse_data_size, parse_period};
 pub use schema::{FieldSpec, MaxLengthExceedStrategy, Schema, SchemaError};
 pub use table_config::{

@@ -13,8 +13,10 @@ mod error;
 pub mod format;
 pub mod index;
 pub mod metadata;
+pub mod packed;
 mod partition;
 pub mod reader;
+pub mod reload;
 mod text;
 
 pub use creator::{BuiltSegment, CreatorOptions, SegmentCreator};

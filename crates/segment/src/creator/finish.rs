@@ -5,7 +5,7 @@ use model::DataType;
 use super::{
     column::{ColumnBuilder, RawNumbers, RawVar, Store},
     keys,
-    sink::SectionSink,
+    sink::{Part, SectionSink},
     spill::{BLOCK, IdSpill},
 };
 use crate::{
@@ -32,15 +32,17 @@ pub(crate) const MAX_COUNTED: u32 = 1 << 16;
 pub(crate) struct FinishedColumn {
     pub(crate) metadata: ColumnMetadata,
     /// Ordered by kind.
-    pub(crate) sections: Vec<Section>,
+    pub(crate) sections: Vec<(Kind, Part)>,
 }
 
 impl FinishedColumn {
-    pub(crate) fn new(mut metadata: ColumnMetadata, mut sections: Vec<Section>) -> Self {
+    pub(crate) fn new(mut metadata: ColumnMetadata, kept: Vec<(Kind, Part)>, built: Vec<Section>) -> Self {
+        let mut sections = kept;
+        sections.extend(built.into_iter().map(|(kind, sink)| (kind, Part::Built(sink))));
         sections.sort_by_key(|(kind, _)| *kind);
         metadata.index_sizes.clear();
-        for (kind, sink) in &sections {
-            *metadata.index_sizes.entry(size_name(*kind).to_owned()).or_default() += sink.len();
+        for (kind, part) in &sections {
+            *metadata.index_sizes.entry(size_name(*kind).to_owned()).or_default() += part.len();
         }
         Self { metadata, sections }
     }
@@ -103,7 +105,7 @@ impl ColumnBuilder {
             Store::RawVar(raw) => finish_raw_var(raw, &self.work_dir, &mut meta, &mut sections)?,
         }
         attach_bloom(&mut meta, &mut sections)?;
-        Ok(FinishedColumn::new(meta, sections))
+        Ok(FinishedColumn::new(meta, Vec::new(), sections))
     }
 
     fn finish_numbers(

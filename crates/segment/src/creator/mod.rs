@@ -5,7 +5,7 @@
 //! sorted, a column that happens to ascend is stored as runs.
 
 pub(crate) mod cells;
-mod column;
+pub(crate) mod column;
 pub(crate) mod finish;
 pub(crate) mod keys;
 pub(crate) mod sink;
@@ -268,8 +268,8 @@ pub(crate) fn assemble(
     let partial = PathBuf::from(partial);
     let mut writer = ContainerWriter::create(&partial, Form::Hot)?;
     for (index, column) in columns.into_iter().enumerate() {
-        for (kind, sink) in column.sections {
-            sink.copy_to(&mut writer, index as u32, kind)?;
+        for (kind, part) in column.sections {
+            part.copy_to(&mut writer, index as u32, kind)?;
         }
         metadata.columns.push(column.metadata);
     }

@@ -2,13 +2,15 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek, SeekFrom, Write},
+    io::{Cursor, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
+use arrow::buffer::Buffer;
+
 use crate::{
     Error, Result,
-    format::{ContainerWriter, Kind},
+    format::{ContainerWriter, Encoding, Kind, SectionEntry},
 };
 
 /// Bytes kept in memory before they go to the file.
@@ -93,14 +95,68 @@ impl SectionSink {
         Ok(())
     }
 
-    /// Appends the section to a container.
-    pub(crate) fn copy_to(mut self, writer: &mut ContainerWriter, column: u32, kind: Kind) -> Result<()> {
-        let crc = self.crc.clone().finalize();
-        let Some(mut file) = self.file.take() else {
-            return writer.copy(column, kind, &mut self.memory.as_slice(), self.len, crc);
-        };
+    /// Checksum of everything written so far.
+    pub(crate) fn crc(&self) -> u32 {
+        self.crc.clone().finalize()
+    }
+
+    /// Everything written, to be read from the start.
+    fn into_reader(mut self) -> Result<Box<dyn Read>> {
+        let memory = Cursor::new(std::mem::take(&mut self.memory));
+        let Some(mut file) = self.file.take() else { return Ok(Box::new(memory)) };
         file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("read a temporary file in", &self.work_dir, e))?;
-        writer.copy(column, kind, &mut file.chain(self.memory.as_slice()), self.len, crc)
+        Ok(Box::new(file.chain(memory)))
+    }
+}
+
+/// A section on its way into a container.
+pub(crate) enum Part {
+    /// Made just now.
+    Built(SectionSink),
+    /// Taken over from another file as it is.
+    Kept { bytes: Buffer, crc: u32 },
+}
+
+impl Part {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Built(sink) => sink.len(),
+            Self::Kept { bytes, .. } => bytes.len() as u64,
+        }
+    }
+
+    /// Appends the section to a container, plain.
+    pub(crate) fn copy_to(self, writer: &mut ContainerWriter, column: u32, kind: Kind) -> Result<()> {
+        match self {
+            Self::Built(sink) => {
+                let (len, crc) = (sink.len(), sink.crc());
+                writer.copy(SectionEntry::plain(column, kind, len, crc), &mut sink.into_reader()?)
+            }
+            Self::Kept { bytes, crc } => {
+                let entry = SectionEntry::plain(column, kind, bytes.len() as u64, crc);
+                writer.copy(entry, &mut bytes.as_slice())
+            }
+        }
+    }
+}
+
+impl SectionSink {
+    /// Appends what was written, which is the encoded form of `decoded`, to a container.
+    pub(crate) fn copy_encoded(
+        self,
+        writer: &mut ContainerWriter,
+        decoded: &SectionEntry,
+        encoding: Encoding,
+    ) -> Result<()> {
+        let entry = SectionEntry {
+            encoding,
+            len: self.len(),
+            crc: self.crc(),
+            decoded_len: decoded.len,
+            decoded_crc: decoded.crc,
+            ..*decoded
+        };
+        writer.copy(entry, &mut self.into_reader()?)
     }
 }
 

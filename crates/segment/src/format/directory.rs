@@ -122,6 +122,14 @@ pub struct SectionEntry {
     pub decoded_crc: u32,
 }
 
+impl SectionEntry {
+    /// An entry of `len` bytes as they are used; the writer sets the offset.
+    pub fn plain(column: u32, kind: Kind, len: u64, crc: u32) -> Self {
+        let encoding = Encoding::Plain;
+        Self { column, kind, encoding, offset: 0, len, decoded_len: len, crc, decoded_crc: crc }
+    }
+}
+
 const ENTRY_LEN: usize = 40;
 
 /// The parsed footer.

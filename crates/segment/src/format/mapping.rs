@@ -90,9 +90,7 @@ impl Container {
         let mut end = HEADER_LEN as u64;
         for entry in &self.directory.sections {
             self.verify_padding(end, entry.offset, &self.section_name(entry.column, entry.kind))?;
-            if crc32fast::hash(self.entry_bytes(entry)) != entry.crc {
-                return Err(self.damaged(entry.column, entry.kind, "the checksum does not match"));
-            }
+            SectionBytes { container: self, entry }.verify()?;
             end = entry.offset + entry.len;
         }
         let footer = u64_at(&self.map, self.map.len() - TRAILER_LEN).unwrap_or(end);
@@ -139,6 +137,14 @@ impl<'a> SectionBytes<'a> {
 
     pub fn is_empty(&self) -> bool {
         self.entry.len == 0
+    }
+
+    /// Compares the bytes with their checksum.
+    pub fn verify(&self) -> Result<()> {
+        if crc32fast::hash(self.bytes()) == self.entry.crc {
+            return Ok(());
+        }
+        Err(self.damaged("the checksum does not match"))
     }
 
     pub fn damaged(&self, reason: impl Into<String>) -> Error {

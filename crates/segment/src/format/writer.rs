@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ALIGNMENT, Directory, Encoding, Form, Kind, SectionEntry, header, trailer};
+use super::{ALIGNMENT, Directory, Form, SectionEntry, header, trailer};
 use crate::{Error, Result, metadata::SegmentMetadata};
 
 /// Writes sections in the order given, then footer and trailer. A writer that is dropped before
@@ -45,54 +45,21 @@ impl ContainerWriter {
         self.put(&[0u8; ALIGNMENT as usize][..padding as usize])
     }
 
-    /// Appends a plain section.
-    pub fn section(&mut self, column: u32, kind: Kind, bytes: &[u8]) -> Result<()> {
-        let crc = crc32fast::hash(bytes);
-        self.encoded(column, kind, Encoding::Plain, bytes, bytes.len() as u64, crc)
-    }
-
-    /// Appends a section whose bytes are already encoded.
-    pub fn encoded(
-        &mut self,
-        column: u32,
-        kind: Kind,
-        encoding: Encoding,
-        bytes: &[u8],
-        decoded_len: u64,
-        decoded_crc: u32,
-    ) -> Result<()> {
+    /// Appends a section of `entry.len` bytes from a stream; the entry's offset is set here.
+    pub fn copy(&mut self, mut entry: SectionEntry, from: &mut dyn Read) -> Result<()> {
         self.align()?;
-        let crc = if encoding == Encoding::Plain { decoded_crc } else { crc32fast::hash(bytes) };
-        let (offset, len) = (self.at, bytes.len() as u64);
-        self.sections.push(SectionEntry { column, kind, encoding, offset, len, decoded_len, crc, decoded_crc });
-        self.put(bytes)
-    }
-
-    /// Appends a section of `len` bytes with the known checksum `crc` from a stream.
-    pub fn copy(&mut self, column: u32, kind: Kind, from: &mut dyn Read, len: u64, crc: u32) -> Result<()> {
-        self.align()?;
-        let offset = self.at;
+        entry.offset = self.at;
         let copied = match &mut self.out {
-            Some(out) => std::io::copy(&mut from.take(len), out),
+            Some(out) => std::io::copy(&mut from.take(entry.len), out),
             None => Ok(0),
         }
         .map_err(|e| Error::io("copy a section into segment file", &self.path, e))?;
-        if copied != len {
+        if copied != entry.len {
             let source = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
             return Err(Error::io("copy a section into segment file", &self.path, source));
         }
-        self.at += len;
-        let encoding = Encoding::Plain;
-        self.sections.push(SectionEntry {
-            column,
-            kind,
-            encoding,
-            offset,
-            len,
-            decoded_len: len,
-            crc,
-            decoded_crc: crc,
-        });
+        self.at += entry.len;
+        self.sections.push(entry);
         Ok(())
     }
 

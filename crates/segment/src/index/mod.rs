@@ -4,6 +4,7 @@
 //! A new index is a folder here, a [`crate::format::Kind`], a line in [`Plan`] and one in [`derived::build`].
 
 pub mod bloom;
+pub(crate) mod column_scan;
 pub(crate) mod derived;
 pub mod dictionary;
 pub mod forward;

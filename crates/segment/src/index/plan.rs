@@ -17,6 +17,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// No index at all.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            dictionary: Choice::Automatic,
+            inverted: false,
+            range: false,
+            bloom: None,
+            null_vector: false,
+            compression: Compression::Automatic,
+            partition: None,
+        }
+    }
+
     /// What `field` of `schema` gets. A configured index wins over `noDictionaryColumns` where it needs a dictionary.
     pub fn resolve(schema: &Schema, field: &FieldSpec, config: &IndexingConfig) -> Self {
         let name = field.name.as_str();

@@ -203,3 +203,14 @@ pub fn expected(schema: &Schema, batches: &[RecordBatch], name: &str) -> ArrayRe
     let parts: Vec<ArrayRef> = batches.iter().map(|b| stored(field, b.column_by_name(name).unwrap())).collect();
     concat(&parts.iter().map(|p| p.as_ref()).collect::<Vec<_>>()).unwrap()
 }
+
+/// Inverted, range and bloom on every column that can have them, and null vectors.
+pub fn all_indexes() -> IndexingConfig {
+    let mut indexing = IndexingConfig { null_handling_enabled: true, ..IndexingConfig::default() };
+    for field in &schema().fields {
+        indexing.inverted.insert(field.name.clone());
+        indexing.range.insert(field.name.clone());
+        indexing.bloom.insert(field.name.clone(), Default::default());
+    }
+    indexing
+}

@@ -15,3 +15,8 @@ pub(crate) fn blocks(config: &BloomConfig, values: u64) -> u32 {
     let allowed = if config.max_size_bytes == 0 { MAX_BLOCKS } else { config.max_size_bytes / BLOCK_BYTES as u64 };
     wanted.min(allowed).clamp(1, MAX_BLOCKS) as u32
 }
+
+/// Bytes of the section for `values` distinct values.
+pub(crate) fn section_bytes(config: &BloomConfig, values: u64) -> u64 {
+    8 + u64::from(blocks(config, values)) * BLOCK_BYTES as u64
+}

@@ -10,7 +10,6 @@ use model::{DataType, Value};
 use crate::{
     Result,
     creator::{keys, sink::SectionSink},
-    format::Kind,
     index::dictionary::reader::decimal_text,
 };
 
@@ -340,6 +339,3 @@ pub(crate) fn var_bytes(value: &Value) -> Option<Vec<u8>> {
         _ => return None,
     })
 }
-
-/// Kinds that make up a dictionary.
-pub(crate) const KINDS: [Kind; 2] = [Kind::Dictionary, Kind::DictionaryOffsets];

@@ -8,4 +8,4 @@ pub(crate) mod creator;
 mod reader;
 
 pub use reader::DictionaryReader;
-pub(crate) use reader::{Entries, var_array};
+pub(crate) use reader::var_array;

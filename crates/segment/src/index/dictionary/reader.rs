@@ -71,10 +71,6 @@ impl DictionaryReader {
         Self { data_type, entries, fingerprint: OnceLock::new() }
     }
 
-    pub(crate) fn entries(&self) -> &Entries {
-        &self.entries
-    }
-
     /// Where `value` stands: `Ok(id)`, or `Err` with the number of entries below it.
     fn search(&self, value: &Value) -> Result<u32, u32> {
         let position = |found: Result<usize, usize>| found.map(|i| i as u32).map_err(|i| i as u32);

@@ -159,6 +159,11 @@ impl ChunkReader {
         if end != chunks.len() || directory.is_empty() != (num_values == 0) {
             return Err(section.damaged(format!("its chunks have {end} bytes, the section has {}", chunks.len())));
         }
+        if directory.iter().any(|entry| entry.codec != CODEC_NONE) {
+            // Reading has no way to report a chunk that cannot be decompressed, so this must not wait.
+            section.verify()?;
+            chunks.verify()?;
+        }
         let reader = Self { chunks: chunks.buffer(), directory, num_values, is_text, last: Mutex::new(None) };
         for index in 0..reader.directory.len() {
             if reader.directory[index].codec == CODEC_NONE {

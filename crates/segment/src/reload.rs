@@ -1,0 +1,265 @@
+//! Writes a committed segment again with other indexes, other encodings or new columns, without its source data.
+//!
+//! The new file replaces the old one; a query that holds the old one is not disturbed. The checksum stays, since the
+//! content does.
+
+use std::{path::Path, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, make_array},
+    buffer::NullBuffer,
+};
+use model::{FieldSpec, IndexingConfig, Schema};
+use parking_lot::Mutex;
+
+use crate::{
+    BuiltSegment, ColumnReader, Error, ImmutableSegment, Result, SegmentMetadata, SegmentReader,
+    creator::{
+        Named, assemble,
+        column::ColumnBuilder,
+        each,
+        finish::{FinishedColumn, attach_bloom},
+        sink::Part,
+    },
+    format::Kind,
+    index::{
+        Plan, bloom,
+        column_scan::{ColumnIds, ColumnNumbers, counts, hashes},
+        derived,
+        dictionary::config::Choice,
+    },
+    reader::Column,
+};
+
+/// Rows fed to a column builder at a time.
+const ROWS: u32 = 1 << 16;
+
+/// What happens to one column.
+enum Action {
+    /// Sections stay, except that these are dropped and those planned are built.
+    Keep { drop: Vec<Kind>, build: Plan },
+    /// The column is built anew from its values: dictionary to raw or back.
+    Rebuild { field: FieldSpec, plan: Plan },
+    /// A column that the schema gained: every doc has its default null value.
+    Add { field: FieldSpec, plan: Plan },
+}
+
+impl Action {
+    fn changes(&self) -> bool {
+        match self {
+            Self::Keep { drop, build } => !drop.is_empty() || build.inverted || build.range || build.bloom.is_some(),
+            Self::Rebuild { .. } | Self::Add { .. } => true,
+        }
+    }
+}
+
+struct Task {
+    name: String,
+    column: Option<u32>,
+    action: Action,
+}
+
+impl Named for Task {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Whether [`reload`] would change the segment.
+pub fn needs_reload(segment: &ImmutableSegment, schema: &Schema, indexing: &IndexingConfig) -> bool {
+    tasks(segment, schema, indexing).iter().any(|task| task.action.changes())
+}
+
+/// Writes `segment` to `to` as `indexing` and `schema` now want it. `None`, and no file, when nothing changes.
+///
+/// Applied are: inverted, range and bloom indexes, dictionary to raw and back, new columns. Not applied are sort order,
+/// partitioning, null vectors of existing columns and changes of type; columns that the schema lost stay.
+pub fn reload(
+    segment: &ImmutableSegment,
+    to: &Path,
+    schema: &Schema,
+    indexing: &IndexingConfig,
+) -> Result<Option<BuiltSegment>> {
+    let tasks = tasks(segment, schema, indexing);
+    if !tasks.iter().any(|task| task.action.changes()) {
+        return Ok(None);
+    }
+    rewrite(segment, tasks, to).map(Some)
+}
+
+/// Writes `segment` to `to` with the inverted and range indexes that its metadata names and its file lacks.
+pub(crate) fn complete(segment: &ImmutableSegment, to: &Path) -> Result<BuiltSegment> {
+    let task = |(index, column): (usize, &Column)| {
+        let meta = column.metadata();
+        let mut build = Plan::nothing();
+        build.inverted = meta.index_sizes.contains_key("inverted_index");
+        build.range = meta.index_sizes.contains_key("range_index");
+        Task { name: meta.name.clone(), column: Some(index as u32), action: Action::Keep { drop: Vec::new(), build } }
+    };
+    let tasks = segment.columns().iter().enumerate().map(task).collect();
+    rewrite(segment, tasks, to)
+}
+
+fn tasks(segment: &ImmutableSegment, schema: &Schema, indexing: &IndexingConfig) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    for (index, column) in segment.columns().iter().enumerate() {
+        let name = column.metadata().name.clone();
+        let action = match schema.field(&name) {
+            Some(field) if field.column_type() == column.ty() => {
+                let plan = Plan::resolve(schema, field, indexing);
+                change(segment, index as u32, column, field, plan)
+            }
+            // Unknown, or of another type now: as it is.
+            _ => Action::Keep { drop: Vec::new(), build: Plan::nothing() },
+        };
+        tasks.push(Task { name, column: Some(index as u32), action });
+    }
+    for field in schema.fields.iter().filter(|field| segment.column(&field.name).is_none()) {
+        let plan = Plan::resolve(schema, field, indexing);
+        tasks.push(Task { name: field.name.clone(), column: None, action: Action::Add { field: field.clone(), plan } });
+    }
+    tasks
+}
+
+fn change(segment: &ImmutableSegment, index: u32, column: &Column, field: &FieldSpec, mut plan: Plan) -> Action {
+    let has_dictionary = column.dictionary().is_some();
+    let rebuild = match plan.dictionary {
+        Choice::Raw => has_dictionary,
+        Choice::Required => !has_dictionary,
+        Choice::Automatic => false,
+    };
+    if rebuild {
+        // Nulls of the file are kept whatever the config says now.
+        plan.null_vector = column.nulls().is_some();
+        return Action::Rebuild { field: field.clone(), plan };
+    }
+    let mut drop = Vec::new();
+    let mut toggle = |kind: Kind, wanted: bool| -> bool {
+        let present = segment.container().section(index, kind).is_some();
+        if present && !wanted {
+            drop.push(kind);
+        }
+        wanted && !present
+    };
+    let mut build = Plan::nothing();
+    build.inverted = toggle(Kind::Inverted, plan.inverted);
+    let numbers = has_dictionary || !matches!(column.forward(), crate::Forward::Var) || column.ty().multi_value;
+    build.range = toggle(Kind::Range, plan.range && numbers);
+    let add_bloom = toggle(Kind::Bloom, plan.bloom.is_some());
+    build.bloom = plan.bloom.filter(|_| add_bloom);
+    if let (Some(config), Some(present), true) = (plan.bloom, column.bloom(), has_dictionary) {
+        let wanted = bloom::config::section_bytes(&config, u64::from(column.cardinality()));
+        if wanted != present.size_bytes() {
+            drop.push(Kind::Bloom);
+            build.bloom = Some(config);
+        }
+    }
+    Action::Keep { drop, build }
+}
+
+fn rewrite(segment: &ImmutableSegment, mut tasks: Vec<Task>, to: &Path) -> Result<BuiltSegment> {
+    let work_dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let slots: Vec<Mutex<Option<FinishedColumn>>> = tasks.iter().map(|_| Mutex::new(None)).collect();
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let mut indexed: Vec<(usize, &mut Task)> = tasks.iter_mut().enumerate().collect();
+    let mut work: Vec<Work<'_>> = indexed.drain(..).map(|(slot, task)| Work { slot, task }).collect();
+    each(segment.name(), threads, work.iter_mut().collect(), |work| {
+        *slots[work.slot].lock() = Some(perform(segment, work.task, work_dir)?);
+        Ok(())
+    })?;
+    drop(work);
+    let mut finished = Vec::with_capacity(slots.len());
+    for (slot, task) in slots.into_iter().zip(&tasks) {
+        let worker = || Error::Worker { segment: segment.name().to_owned(), column: task.name.clone() };
+        finished.push(slot.into_inner().ok_or_else(worker)?);
+    }
+    let metadata = SegmentMetadata { columns: Vec::new(), size_bytes: 0, ..segment.metadata().clone() };
+    let built = assemble(metadata, finished, to.to_owned())?;
+    segment.container().release_pages();
+    Ok(built)
+}
+
+struct Work<'a> {
+    slot: usize,
+    task: &'a mut Task,
+}
+
+impl Named for Work<'_> {
+    fn name(&self) -> &str {
+        &self.task.name
+    }
+}
+
+fn perform(segment: &ImmutableSegment, task: &Task, work_dir: &Path) -> Result<FinishedColumn> {
+    let num_docs = segment.num_docs();
+    match (&task.action, task.column) {
+        (Action::Keep { drop, build }, Some(index)) => keep(segment, index, drop, build, work_dir),
+        (Action::Rebuild { field, plan }, Some(index)) => {
+            let column = &segment.columns()[index as usize];
+            let mut builder = ColumnBuilder::new(field, plan.clone(), work_dir)?;
+            for first in (0..num_docs).step_by(ROWS as usize) {
+                let rows = first..num_docs.min(first.saturating_add(ROWS));
+                let values = with_nulls(column, column.values_range(rows.clone()), rows.start);
+                builder.append(Some(&values), rows.len())?;
+            }
+            let mut finished = builder.finish()?;
+            finished.metadata.auto_generated = column.metadata().auto_generated;
+            finished.metadata.default_null_value = column.metadata().default_null_value.clone();
+            Ok(finished)
+        }
+        (Action::Add { field, plan }, _) => {
+            let mut builder = ColumnBuilder::new(field, plan.clone(), work_dir)?;
+            for first in (0..num_docs).step_by(ROWS as usize) {
+                builder.append(None, (num_docs - first).min(ROWS) as usize)?;
+            }
+            let mut finished = builder.finish()?;
+            finished.metadata.auto_generated = true;
+            Ok(finished)
+        }
+        (Action::Keep { .. } | Action::Rebuild { .. }, None) => {
+            Err(Error::Worker { segment: segment.name().to_owned(), column: task.name.clone() })
+        }
+    }
+}
+
+/// The values with the null vector's docs made null again.
+fn with_nulls(column: &Column, values: ArrayRef, first: u32) -> ArrayRef {
+    let Some(nulls) = column.nulls() else { return values };
+    let validity: NullBuffer = (0..values.len() as u32).map(|row| !nulls.contains(first + row)).collect();
+    match values.to_data().into_builder().nulls(Some(validity)).build() {
+        Ok(data) => make_array(data),
+        Err(_) => Arc::clone(&values),
+    }
+}
+
+fn keep(
+    segment: &ImmutableSegment,
+    index: u32,
+    drop: &[Kind],
+    build: &Plan,
+    work_dir: &Path,
+) -> Result<FinishedColumn> {
+    let container = segment.container();
+    let column = &segment.columns()[index as usize];
+    let mut kept = Vec::new();
+    for entry in container.directory().sections.iter().filter(|s| s.column == index && !drop.contains(&s.kind)) {
+        if let Some(section) = container.section(index, entry.kind) {
+            kept.push((entry.kind, Part::Kept { bytes: section.buffer(), crc: entry.crc }));
+        }
+    }
+    let mut meta = column.metadata().clone();
+    let mut built = Vec::new();
+    let num_docs = segment.num_docs();
+    if column.dictionary().is_none() {
+        let total = column.total_entries();
+        derived::build_on_numbers(build, total, &mut ColumnNumbers { column }, work_dir, &mut built)?;
+    } else if build.inverted || build.range {
+        let counts = counts(column, num_docs)?;
+        derived::build_on_ids(build, &counts, &mut ColumnIds { column, num_docs }, work_dir, &mut built)?;
+    }
+    derived::build_bloom(build, &mut |insert| hashes(column, insert), work_dir, &mut built)?;
+    if build.bloom.is_some() || drop.contains(&Kind::Bloom) {
+        attach_bloom(&mut meta, &mut built)?;
+    }
+    Ok(FinishedColumn::new(meta, kept, built))
+}

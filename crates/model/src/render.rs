@@ -205,7 +205,7 @@ pub fn push_java_double(out: &mut String, value: f64) {
         // Java picks the best text of two digits where one digit would do; here that is not the shortest one.
         return out.push_str(if value > 0.0 { "4.9E-324" } else { "-4.9E-324" });
     }
-    push_java(out, ryu::Buffer::new().format_finite(value), magnitude < 1e7 && magnitude >= 1e-3);
+    push_java(out, ryu::Buffer::new().format_finite(value), (1e-3..1e7).contains(&magnitude));
 }
 
 /// As [`java_float`], appended.
@@ -220,7 +220,7 @@ pub fn push_java_float(out: &mut String, value: f32) {
     if magnitude.to_bits() == 1 {
         return out.push_str(if value > 0.0 { "1.4E-45" } else { "-1.4E-45" });
     }
-    push_java(out, ryu::Buffer::new().format_finite(value), magnitude < 1e7 && magnitude >= 1e-3);
+    push_java(out, ryu::Buffer::new().format_finite(value), (1e-3..1e7).contains(&magnitude));
 }
 
 fn push_not_finite(out: &mut String, value: f64) {

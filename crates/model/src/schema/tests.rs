@@ -171,6 +171,12 @@ fn refused_documents() {
         "not in valid time-range",
     );
     starts(
+        time(
+            json!({"name": "ts", "dataType": "STRING", "format": "SIMPLE_DATE_FORMAT|dd-MM-yyyy", "granularity": "1:DAYS"}),
+        ),
+        "SIMPLE_DATE_FORMAT pattern dd-MM-yyyy has to be sorted by both lexicographical and datetime order",
+    );
+    starts(
         json!({"schemaName": "t", "dimensionFieldSpecs": [{"name": "a", "dataType": "STRING"}], "primaryKeyColumns": ["nope"]}),
         "Invalid schema: t. Reason: The primary key column must exist",
     );

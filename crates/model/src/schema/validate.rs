@@ -171,6 +171,14 @@ fn validate_date_time(field: &FieldSpec) -> Result<(), String> {
     };
     let format = DateTimeFormat::parse(text)
         .map_err(|error| format!("Invalid format: {text}. In column '{}': {error}", field.name))?;
+    if let DateTimeFormat::SimpleDate { pattern: Some(pattern), .. } = &format
+        && !pattern.sorts_like_time()
+    {
+        return Err(format!(
+            "SIMPLE_DATE_FORMAT pattern {pattern} has to be sorted by both lexicographical and datetime order. In column '{}': write the larger unit first, such as yyyy-MM-dd, or declare the column as a dimension",
+            field.name
+        ));
+    }
     let Some(granularity) = &field.granularity else {
         return Err(format!(
             "Invalid granularity: null. The date-time column '{}' needs a 'granularity' such as '1:DAYS'",

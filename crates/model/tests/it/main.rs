@@ -1,6 +1,8 @@
 //! Schemas and table configs of recorded calls and of the conformance data, where they are at hand
 //! (`CUVEE_SHARED`, or `../shared` beside the workspace).
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod recorded;
 
 use std::path::PathBuf;

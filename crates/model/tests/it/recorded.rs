@@ -98,10 +98,11 @@ fn table_mistakes_as_recorded() {
     let mut schemas = std::collections::HashMap::new();
     let mut checked = 0;
     for (path, method, body, status, answer) in calls(&shared.join("reference/samples/rest.jsonl")) {
-        if path == "/schemas" && method == "POST" && body.is_object() {
-            if let Ok(schema) = Schema::from_json(&body) {
-                schemas.insert(schema.name.clone(), schema);
-            }
+        if path == "/schemas"
+            && method == "POST"
+            && let Ok(schema) = Schema::from_json(&body)
+        {
+            schemas.insert(schema.name.clone(), schema);
         }
         if path != "/tables" || method != "POST" || !body.is_object() || !matches!(status, 200 | 400) {
             continue;

@@ -166,31 +166,20 @@ impl Pattern {
         parse::parse(&self.items, text, zone)
     }
 
-    /// Whether texts of this pattern sort as their times do: numeric fields from large to small, none skipped in
-    /// between, no names and no half days.
+    /// Whether texts of this pattern sort as their times do, as far as order of fields goes: year, month, day, hour
+    /// (0–23), minute, second, fraction stand in this order, where they stand at all. Other fields do not count.
     pub fn sorts_like_time(&self) -> bool {
-        let mut last = 0;
-        for item in &self.items {
-            let rank = match item {
-                Item::Literal(_) | Item::Offset { .. } | Item::ZoneId | Item::ZoneName { .. } => continue,
-                Item::Number { field: Field::Century, .. } => 1,
-                Item::Number { field: Field::Year | Field::YearOfEra | Field::WeekYear, .. } => 2,
-                Item::TwoDigitYear { .. } => 2,
-                Item::Number { field: Field::Quarter, .. } => 3,
-                Item::Number { field: Field::Month | Field::Week, .. } => 4,
-                Item::Number { field: Field::DayOfYear | Field::Day | Field::DayOfWeek, .. } => 5,
-                Item::Number { field: Field::Hour24 | Field::ClockHour24, .. } => 6,
-                Item::Number { field: Field::Minute, .. } => 7,
-                Item::Number { field: Field::Second, .. } => 8,
-                Item::Fraction { .. } => 9,
-                _ => return false,
-            };
-            if rank <= last {
-                return false;
-            }
-            last = rank;
-        }
-        true
+        let ranks = self.items.iter().filter_map(|item| match item {
+            Item::TwoDigitYear { field: Field::Year, .. } | Item::Number { field: Field::Year, .. } => Some(1),
+            Item::MonthName { .. } | Item::Number { field: Field::Month, .. } => Some(2),
+            Item::Number { field: Field::Day, .. } => Some(3),
+            Item::Number { field: Field::Hour24, .. } => Some(4),
+            Item::Number { field: Field::Minute, .. } => Some(5),
+            Item::Number { field: Field::Second, .. } => Some(6),
+            Item::Fraction { .. } => Some(7),
+            _ => None,
+        });
+        ranks.is_sorted()
     }
 
     /// Whether a part of the pattern names the zone or offset.

@@ -102,5 +102,6 @@ fn order_of_texts() {
     assert!(pattern("yyyy-MM-dd HH:mm:ss").sorts_like_time());
     assert!(pattern("yyyyMMdd").sorts_like_time());
     assert!(!pattern("dd-MM-yyyy").sorts_like_time());
-    assert!(!pattern("yyyy MMM").sorts_like_time());
+    assert!(pattern("yyyy MMM dd, hh:mm:ss a").sorts_like_time());
+    assert!(!pattern("MM yyyy").sorts_like_time());
 }

@@ -1,0 +1,180 @@
+//! Cluster state as records of the metadata store.
+//!
+//! | Record | Value |
+//! |---|---|
+//! | `PROPERTYSTORE/SCHEMAS/<schema>` | the schema's JSON |
+//! | `PROPERTYSTORE/CONFIGS/TABLE/<table with type>` | config, enabled, times |
+//! | `PROPERTYSTORE/SEGMENTS/<table with type>/<segment>` | the segment's record and its ideal state |
+//! | `PROPERTYSTORE/DEEP_STORE_DELETIONS/<raw table>/<file>` | a [`Tombstone`] |
+//! | `CONFIGS/PARTICIPANT/<instance>` | an [`InstanceEntry`] |
+//! | `CONFIGS/CLUSTER` | cluster configuration, one map |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use metadata::{Expect, MetadataStore, Op, RecordPath};
+use model::{Schema, TableConfig};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::state::{
+    Change, InstanceEntry, SchemaEntry, SegmentEntry, SegmentRecord, State, Table, TableEntry, Tombstone,
+};
+use crate::error::Error;
+
+use metadata::paths::{CLUSTER_CONFIGS as CONFIG, INSTANCES, SCHEMAS, SEGMENTS, TABLES};
+const DELETIONS: &str = "PROPERTYSTORE/DEEP_STORE_DELETIONS";
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TableDocument {
+    config: Value,
+    enabled: bool,
+    creation_time_ms: i64,
+    modified_time_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SegmentDocument<R> {
+    record: R,
+    ideal_state: BTreeMap<String, String>,
+}
+
+/// Reads everything. A record that cannot be read is an error that names it.
+pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
+    let mut state = State::default();
+    for (path, value) in records(store, SCHEMAS).await? {
+        let json: Value = read(&path, &value)?;
+        let schema = Schema::from_json(&json).map_err(|error| unreadable(&path, error))?;
+        state.schemas.insert(schema.name.clone(), SchemaEntry::new(schema));
+    }
+    for (path, value) in records(store, TABLES).await? {
+        let document: TableDocument = read(&path, &value)?;
+        let config = TableConfig::from_json(&document.config).map_err(|error| unreadable(&path, error))?;
+        let name = config.table_name().to_string();
+        let entry = TableEntry::new(config, document.enabled, document.creation_time_ms, document.modified_time_ms);
+        state.tables.insert(name, Table { entry, segments: BTreeMap::new(), version: 0 });
+    }
+    for (path, value) in records(store, SEGMENTS).await? {
+        let document: SegmentDocument<SegmentRecord> = read(&path, &value)?;
+        let mut names = path.as_str().rsplitn(3, '/');
+        let (Some(segment), Some(table)) = (names.next(), names.next()) else { continue };
+        match state.tables.get_mut(table) {
+            Some(found) => {
+                let entry = SegmentEntry::new(document.record, document.ideal_state);
+                found.segments.insert(segment.to_owned(), entry);
+            }
+            // Tables and their segments are removed in one transaction.
+            None => tracing::warn!(%path, "a segment without its table is left alone"),
+        }
+    }
+    for (path, value) in records(store, DELETIONS).await? {
+        let tombstone: Tombstone = read(&path, &value)?;
+        state.tombstones.insert(tombstone.path.clone(), tombstone);
+    }
+    for (path, value) in records(store, INSTANCES).await? {
+        let instance: InstanceEntry = read(&path, &value)?;
+        state.instances.insert(instance.id.clone(), instance);
+    }
+    if let Some(record) = store.get(&RecordPath::parse(CONFIG)?).await? {
+        state.configs = read(&record.path, &record.value)?;
+    }
+    Ok(state)
+}
+
+async fn records(store: &dyn MetadataStore, below: &str) -> Result<Vec<(RecordPath, std::sync::Arc<[u8]>)>, Error> {
+    let found = store.list(&RecordPath::parse(below)?).await?;
+    Ok(found.into_iter().map(|record| (record.path, record.value)).collect())
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &RecordPath, value: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(value).map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &RecordPath, error: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("the stored record {path} cannot be read: {error}"))
+}
+
+/// Stores changes in one transaction. `state` is what they will be applied to.
+pub(super) async fn store(store: &dyn MetadataStore, state: &RwLock<State>, changes: &[Change]) -> Result<(), Error> {
+    let ops = {
+        let state = state.read();
+        operations(&state, changes)?
+    };
+    store.commit(ops).await?;
+    Ok(())
+}
+
+fn operations(state: &State, changes: &[Change]) -> Result<Vec<Op>, Error> {
+    // The last change of a path counts: a transaction names each path once.
+    let mut ops: BTreeMap<RecordPath, Op> = BTreeMap::new();
+    let mut configs: Option<BTreeMap<String, String>> = None;
+    let mut put = |op: Op| {
+        ops.insert(op.path().clone(), op);
+    };
+    for change in changes {
+        match change {
+            Change::PutSchema(entry) => {
+                let json = entry.schema.to_json_with_unknown();
+                put(put_json(path(SCHEMAS, &[&entry.schema.name])?, &json)?);
+            }
+            Change::RemoveSchema(name) => put(Op::delete(path(SCHEMAS, &[name])?, Expect::Any)),
+            Change::PutTable(entry) => {
+                let document = TableDocument {
+                    config: entry.config.to_json_with_unknown(),
+                    enabled: entry.enabled,
+                    creation_time_ms: entry.creation_time_ms,
+                    modified_time_ms: entry.modified_time_ms,
+                };
+                put(put_json(path(TABLES, &[entry.config.table_name().as_str()])?, &document)?);
+            }
+            Change::RemoveTable(name) => {
+                put(Op::delete(path(TABLES, &[name])?, Expect::Any));
+                let held: BTreeSet<&String> =
+                    state.tables.get(name).map(|table| table.segments.keys().collect()).unwrap_or_default();
+                for segment in held {
+                    put(Op::delete(path(SEGMENTS, &[name, segment])?, Expect::Any));
+                }
+            }
+            Change::PutSegment { table, segment, entry } => {
+                let document = SegmentDocument { record: &*entry.record, ideal_state: entry.ideal.clone() };
+                put(put_json(path(SEGMENTS, &[table, segment])?, &document)?);
+            }
+            Change::RemoveSegment { table, segment } => {
+                put(Op::delete(path(SEGMENTS, &[table, segment])?, Expect::Any));
+            }
+            Change::PutInstance(entry) => put(put_json(path(INSTANCES, &[&entry.id])?, entry)?),
+            Change::RemoveInstance(id) => put(Op::delete(path(INSTANCES, &[id])?, Expect::Any)),
+            Change::PutTombstone(tombstone) => put(put_json(deletion_path(&tombstone.path)?, tombstone)?),
+            Change::RemoveTombstone(of) => put(Op::delete(deletion_path(of)?, Expect::Any)),
+            Change::PutConfig(key, value) => {
+                configs.get_or_insert_with(|| state.configs.clone()).insert(key.clone(), value.clone());
+            }
+            Change::RemoveConfig(key) => {
+                configs.get_or_insert_with(|| state.configs.clone()).remove(key);
+            }
+        }
+    }
+    if let Some(configs) = configs {
+        put(put_json(RecordPath::parse(CONFIG)?, &configs)?);
+    }
+    Ok(ops.into_values().collect())
+}
+
+fn put_json<T: Serialize>(path: RecordPath, value: &T) -> Result<Op, Error> {
+    Ok(Op::put_json(path, value, Expect::Any)?)
+}
+
+fn path(base: &str, names: &[&str]) -> Result<RecordPath, Error> {
+    let mut path = RecordPath::parse(base)?;
+    for name in names {
+        path = path.child(name)?;
+    }
+    Ok(path)
+}
+
+/// A deep store path has two components.
+fn deletion_path(of: &str) -> Result<RecordPath, Error> {
+    path(DELETIONS, &of.split('/').collect::<Vec<&str>>())
+}

@@ -1,0 +1,271 @@
+//! Sessions with instances, whichever way they come.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use proto::v1::{self, Role, controller_message, instance_message};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::live::Live;
+use super::outbox::Outbox;
+use super::state::{Change, InstanceEntry};
+use super::{Cluster, view};
+
+/// Changes that come together are sent together.
+const DEBOUNCE: Duration = Duration::from_millis(3);
+/// Messages that may wait for the transport.
+pub(crate) const OUT_QUEUE: usize = 16;
+
+/// Ends a session for good: its instance is not live any more.
+struct Registration {
+    cluster: Arc<Cluster>,
+    id: String,
+    session: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.cluster.session_ended(&self.id, self.session);
+    }
+}
+
+/// Runs one session from its registration to its end.
+///
+/// `incoming` ends when the transport does. What is sent to `out` reaches the instance; when the receiver is dropped
+/// the session ends. Dropping the future ends the session, too.
+pub(crate) async fn run(
+    cluster: Arc<Cluster>,
+    register: v1::Register,
+    mut incoming: BoxStream<'static, v1::InstanceMessage>,
+    out: mpsc::Sender<v1::ControllerMessage>,
+) {
+    let id = register.instance_id.clone();
+    let (registration, outbox, role) = match open(&cluster, register).await {
+        Ok(opened) => opened,
+        Err(reason) => {
+            tracing::warn!(instance = id, reason, "a session was refused");
+            let _ = out.send(message(controller_message::Message::Refused(v1::Refused { reason }))).await;
+            return;
+        }
+    };
+    tracing::info!(instance = id, "session opened");
+    if role == Role::Broker {
+        // Without this, a broker that keeps routing while the controller restarts would be told of no replica at all.
+        tokio::select! {
+            () = cluster.settled() => {}
+            () = out.closed() => return,
+        }
+    }
+    let mut sent = BTreeSet::new();
+    // What is pending is in the snapshot, requests excepted.
+    let requests = outbox.take().requests;
+    let snapshot = snapshot(&cluster, &id, role, &mut sent);
+    if out.send(message(controller_message::Message::Snapshot(snapshot))).await.is_err() {
+        return;
+    }
+    for request in requests {
+        if out.send(message(controller_message::Message::Request(request))).await.is_err() {
+            return;
+        }
+    }
+    let lease = cluster.config.lease;
+    let mut seen = Instant::now();
+    loop {
+        tokio::select! {
+            received = incoming.next() => {
+                let Some(received) = received else { break };
+                seen = Instant::now();
+                match received.message {
+                    Some(instance_message::Message::State(report)) => {
+                        cluster.report(&id, registration.session, report.segments);
+                    }
+                    Some(instance_message::Message::Reply(reply)) => outbox.reply(reply),
+                    Some(instance_message::Message::Heartbeat(_)) | None => {}
+                    Some(instance_message::Message::Register(_)) => {
+                        tracing::warn!(instance = id, "a second registration in one session; the session is ended");
+                        break;
+                    }
+                }
+            }
+            () = outbox.wake.notified() => {
+                tokio::time::sleep(DEBOUNCE).await;
+                if flush(&cluster, &id, role, &outbox, &mut sent, &out).await.is_err() {
+                    break;
+                }
+            }
+            () = tokio::time::sleep_until(seen + lease) => {
+                tracing::warn!(instance = id, ?lease, "no sign of life within the lease; the session is ended");
+                break;
+            }
+            () = out.closed() => break,
+        }
+    }
+    tracing::info!(instance = id, "session ended");
+}
+
+fn message(message: controller_message::Message) -> v1::ControllerMessage {
+    v1::ControllerMessage { message: Some(message) }
+}
+
+/// Checks a registration, records the instance and makes it live.
+async fn open(cluster: &Arc<Cluster>, register: v1::Register) -> Result<(Registration, Arc<Outbox>, Role), String> {
+    let id = register.instance_id.clone();
+    let role = register.role();
+    let expected = match role {
+        Role::Broker => model::InstanceRole::Broker,
+        Role::Server => model::InstanceRole::Server,
+        Role::Minion => model::InstanceRole::Minion,
+        Role::Unspecified => return Err("the registration names no role".to_owned()),
+    };
+    let parsed = model::InstanceId::parse(&id).map_err(|error| error.to_string())?;
+    if parsed.role() != expected {
+        return Err(format!("the instance id `{id}` does not begin with {}", expected.prefix()));
+    }
+    let port = u16::try_from(register.port).map_err(|_| format!("{} is not a port", register.port))?;
+    let admin_port =
+        u16::try_from(register.admin_port).map_err(|_| format!("{} is not a port", register.admin_port))?;
+    if register.host.is_empty() {
+        return Err("the registration names no host".to_owned());
+    }
+    if let Some((host, other)) = cluster.live_address(&id)
+        && (host != register.host || other != port)
+    {
+        return Err(format!("the instance id `{id}` is live at {host}:{other}; give this instance another id"));
+    }
+    let wanted = register.clone();
+    let isolation = cluster.config.tenant_isolation;
+    let stored = cluster
+        .write(move |state| {
+            let known = state.instances.get(&wanted.instance_id);
+            let mut entry = match known {
+                Some(known) => known.clone(),
+                None => {
+                    let tags =
+                        if wanted.tags.is_empty() { join_tags(expected, isolation) } else { wanted.tags.clone() };
+                    InstanceEntry::new(wanted.instance_id.clone(), wanted.host.clone(), port, expected.name(), tags)
+                }
+            };
+            entry.host = wanted.host.clone();
+            entry.port = port;
+            if role == Role::Server {
+                entry.admin_port = if admin_port == 0 { -1 } else { i32::from(admin_port) };
+            }
+            let changes = if known == Some(&entry) { Vec::new() } else { vec![Change::PutInstance(entry)] };
+            Ok((changes, ()))
+        })
+        .await;
+    stored.map_err(|error| error.to_string())?;
+    let outbox = Arc::new(Outbox::default());
+    let session = cluster.next_session();
+    let mut segments: HashMap<String, HashMap<String, super::Current>> = HashMap::new();
+    for report in register.segments {
+        if report.state == "DROPPED" {
+            continue;
+        }
+        let current =
+            super::Current { state: report.state, crc: report.crc, error: report.error, size_bytes: report.size_bytes };
+        segments.entry(report.table).or_default().insert(report.segment, current);
+    }
+    let live = Live { session, role, host: register.host, port, admin_port, segments, outbox: Arc::clone(&outbox) };
+    cluster.session_opened(&id, live);
+    Ok((Registration { cluster: Arc::clone(cluster), id, session }, outbox, role))
+}
+
+/// Tags of an instance that joins and brings none.
+fn join_tags(role: model::InstanceRole, isolation: bool) -> Vec<String> {
+    match (role, isolation) {
+        (model::InstanceRole::Broker, false) => vec!["broker_untagged".to_owned()],
+        (model::InstanceRole::Server, false) => vec!["server_untagged".to_owned()],
+        (role, _) => role.default_tags(),
+    }
+}
+
+fn snapshot(cluster: &Cluster, id: &str, role: Role, sent: &mut BTreeSet<String>) -> v1::Snapshot {
+    let state = cluster.read();
+    let live = cluster.live();
+    let tables: Vec<v1::Table> = match role {
+        Role::Server => state.tables.keys().filter_map(|name| view::table_for_server(&state, name, id)).collect(),
+        Role::Broker => {
+            state.tables.keys().filter_map(|name| view::table_for_broker(&state, &live, name, id)).collect()
+        }
+        Role::Minion | Role::Unspecified => Vec::new(),
+    };
+    sent.extend(tables.iter().map(|table| table.name.clone()));
+    let instances = if role == Role::Broker {
+        let servers = state.instances.values().filter(|instance| instance.role == "SERVER");
+        servers.map(|entry| view::instance(entry, live.is_live(&entry.id))).collect()
+    } else {
+        Vec::new()
+    };
+    v1::Snapshot {
+        lease_ms: cluster.config.lease.as_millis() as u64,
+        tables,
+        instances,
+        cluster_configs: state.configs.clone().into_iter().collect(),
+    }
+}
+
+/// Sends what is pending. An error means that the session is over.
+async fn flush(
+    cluster: &Cluster,
+    id: &str,
+    role: Role,
+    outbox: &Outbox,
+    sent: &mut BTreeSet<String>,
+    out: &mpsc::Sender<v1::ControllerMessage>,
+) -> Result<(), mpsc::error::SendError<v1::ControllerMessage>> {
+    let pending = outbox.take();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let update = {
+        let state = cluster.read();
+        let live = cluster.live();
+        let mut update = v1::Update::default();
+        for name in &pending.tables {
+            let table = match role {
+                Role::Server => view::table_for_server(&state, name, id),
+                Role::Broker => view::table_for_broker(&state, &live, name, id),
+                Role::Minion | Role::Unspecified => None,
+            };
+            match table {
+                Some(table) => {
+                    sent.insert(name.clone());
+                    update.tables.push(table);
+                }
+                None => {
+                    if sent.remove(name) {
+                        update.removed_tables.push(name.clone());
+                    }
+                }
+            }
+        }
+        if role == Role::Broker {
+            for instance in &pending.instances {
+                match state.instances.get(instance) {
+                    Some(entry) if entry.role == "SERVER" => {
+                        update.instances.push(view::instance(entry, live.is_live(instance)));
+                    }
+                    Some(_) => {}
+                    None => update.removed_instances.push(instance.clone()),
+                }
+            }
+        }
+        if pending.configs {
+            update.cluster_configs_changed = true;
+            update.cluster_configs = state.configs.clone().into_iter().collect();
+        }
+        update
+    };
+    if update != v1::Update::default() {
+        out.send(message(controller_message::Message::Update(update))).await?;
+    }
+    for request in pending.requests {
+        out.send(message(controller_message::Message::Request(request))).await?;
+    }
+    Ok(())
+}

@@ -11,6 +11,7 @@ mod columns;
 mod distinct;
 mod literals;
 mod multi_value;
+mod percentile;
 pub mod registry;
 #[cfg(test)]
 mod testing;

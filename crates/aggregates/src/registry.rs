@@ -9,7 +9,7 @@ use std::{
 use arrow::{array::ArrayRef, datatypes::DataType as ArrowType};
 use model::{ColumnType, Value};
 
-use crate::{basic, distinct, multi_value};
+use crate::{basic, distinct, multi_value, percentile};
 
 /// Why an aggregation cannot be bound or computed, as a sentence for the user who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -169,6 +169,11 @@ static ENTRIES: &[Entry] = &[
     Entry::new("distinctcountbitmap", distinct::bitmap::bind).mv(),
     Entry::new("distinctcounthll", distinct::hll::estimate).mv(),
     Entry::new("distinctcountrawhll", distinct::hll::raw).mv(),
+    Entry::new("percentile", percentile::exact::bind).mv().percentile(),
+    Entry::new("percentilesmarttdigest", percentile::exact::bind),
+    Entry::new("percentileest", percentile::estimate::quantile).mv().percentile(),
+    Entry::new("percentiletdigest", percentile::estimate::t_digest).mv().percentile(),
+    Entry::new("percentilerawtdigest", percentile::estimate::raw_t_digest).mv().percentile(),
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Entry>> = LazyLock::new(|| {

@@ -154,11 +154,33 @@ mod tests {
         assert!(crate::resolve("distinctcounthll", &ty, &[Value::Int(99)], false).is_err());
     }
 
+    const AIRPORTS: &str = "\
+        ABE ABI ABQ ABR ABY ACT ACV ADQ AEX AGS ALB ALO AMA ANC APN ASE ATL ATW AUS AVL AVP BDL BFL BGR BHM \
+        BIL BIS BJI BLI BMI BNA BOI BOS BPT BQK BQN BRD BRO BRW BTM BTR BTV BUF BUR BWI BZN CAE CAK CDC CEC \
+        CHA CHO CHS CIC CID CLD CLE CLL CLT CMH CMI CMX COD COS COU CPR CRP CRW CSG CVG CWA DAB DAL DAY DCA \
+        DEN DFW DHN DIK DLH DRO DSM DTW EAU ECP EGE EKO ELM ELP EUG EVV EWR EYW FAI FAR FAT FAY FCA FLG FLL \
+        FNT FOE FSD FSM FWA GCC GCK GEG GGG GJT GNV GPT GRB GRK GRR GSO GSP GTF GTR GUC GUM HDN HIB HLN HNL \
+        HOB HOU HPN HRL HSV IAD IAH ICT IDA ILG ILM IMT IND INL ISN ISP ITO JAC JAN JAX JFK JLN JNU KOA KTN \
+        LAN LAR LAS LAW LAX LBB LCH LEX LFT LGA LGB LIH LIT LMT LRD LWS MAF MBS MCI MCO MDT MDW MEM MFE MFR \
+        MGM MHK MHT MIA MKE MKG MLB MLI MLU MMH MOB MOD MOT MRY MSN MSO MSP MSY MTJ MYR OAJ OAK OGG OKC OMA \
+        OME ONT ORD ORF ORH OTZ PAH PBI PDX PHF PHL PHX PIA PIH PIT PNS PSC PSE PSG PSP PVD PWM RAP RDD RDM \
+        RDU RHI RIC RKS RNO ROA ROC ROW RST RSW SAF SAN SAT SAV SBA SBN SBP SCC SDF SEA SFO SGF SGU SHV SIT \
+        SJC SJT SJU SLC SMF SMX SNA SPI SRQ STL STT STX SUN SYR TLH TOL TPA TRI TTN TUL TUS TVC TWF TXK TYR \
+        TYS VPS WRG XNA YAK YUM";
+
+    /// What a real cluster answers for the carriers and airports of its flight table.
     #[test]
-    fn carriers_give_the_recorded_sketch() {
-        let carriers = ["AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN"];
-        let texts: ArrayRef = Arc::new(StringArray::from(carriers.to_vec()));
-        let raw = finish("distinctcountrawhll", &[DataType::String.sv()], &[], &[texts], None);
-        assert_eq!(raw.len(), 360);
+    fn recorded_sketches() {
+        let texts = |t: &str| -> ArrayRef { Arc::new(StringArray::from(t.split_whitespace().collect::<Vec<_>>())) };
+        let ty = [DataType::String.sv()];
+        let carriers = texts("AA AS B6 DL EV F9 FL HA MQ OO UA US VX WN");
+        let expected = concat!(
+            "00000008000000ac00028420000000000000000000100000020000000000000000000800000000000210000000",
+            "000000000000000000000000000000000000000000000000000000000000000000000000000020000000000000",
+            "000000000000002000000000000000000000000000000000000000000000000000000200000000000400000000",
+            "000000000400000000000000000000000000000000003000000000000000000000000000000000000000000000",
+        );
+        assert_eq!(finish("distinctcountrawhll", &ty, &[], &[carriers], None), expected);
+        assert_eq!(finish("distinctcounthll", &ty, &[], &[texts(AIRPORTS)], None), "265");
     }
 }

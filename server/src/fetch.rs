@@ -1,0 +1,134 @@
+//! Where packed segments come from: the deep store, where this server can open it, else the controller's HTTP.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use connectors::deep_store::DeepStore;
+use futures::StreamExt;
+use parking_lot::Mutex;
+use tokio::io::AsyncWriteExt;
+
+use crate::segments::{FetchSegment, Source};
+
+/// A download that stands still for this long has failed.
+const STALL: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(5);
+
+type FetchError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Opens each deep store once, by its root.
+#[derive(Default)]
+pub struct Fetcher {
+    options: BTreeMap<String, String>,
+    stores: Mutex<HashMap<String, DeepStore>>,
+    /// Made with the first download over HTTP.
+    http: tokio::sync::OnceCell<reqwest::Client>,
+}
+
+impl Fetcher {
+    /// `options` of the deep store, as its connector documents them.
+    pub fn new(options: BTreeMap<String, String>) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    async fn from_deep_store(&self, uri: &str, to: &Path) -> Result<(), FetchError> {
+        let (root, path) = split_uri(uri).ok_or_else(|| format!("`{uri}` does not end in <table>/<segment>"))?;
+        let store = self.store(root)?;
+        store.get_file(path, to).await?;
+        Ok(())
+    }
+
+    fn store(&self, root: &str) -> Result<DeepStore, FetchError> {
+        let mut stores = self.stores.lock();
+        if let Some(store) = stores.get(root) {
+            return Ok(store.clone());
+        }
+        let store = DeepStore::new(root, &self.options)?;
+        stores.insert(root.to_owned(), store.clone());
+        Ok(store)
+    }
+
+    async fn over_http(&self, url: &str, to: &Path) -> Result<(), FetchError> {
+        let client = self
+            .http
+            .get_or_try_init(|| async {
+                reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(STALL).build()
+            })
+            .await?;
+        let response = client.get(url).send().await?;
+        let status = response.status();
+        if !status.is_success() {
+            let text: String = response.text().await.unwrap_or_default().chars().take(300).collect();
+            return Err(format!("{url} answered {status}: {text}").into());
+        }
+        let mut file = tokio::fs::File::create(to).await?;
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            file.write_all(&chunk?).await?;
+        }
+        file.flush().await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl FetchSegment for Fetcher {
+    async fn fetch(&self, source: &Source, to: &Path) -> Result<(), FetchError> {
+        let mut first_error: Option<FetchError> = None;
+        for uri in source.deep_store_uri.iter().chain(&source.download_url) {
+            let result = match scheme(uri) {
+                "http" | "https" => self.over_http(uri, to).await,
+                // A directory of another machine is not here; making an empty one in its place would help nobody.
+                "file" if !is_local_file(uri) => Err(format!("{uri} is not on this machine").into()),
+                _ => self.from_deep_store(uri, to).await,
+            };
+            match result {
+                Ok(()) => return Ok(()),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| "the segment's record names neither deepStoreUri nor downloadUrl".into()))
+    }
+}
+
+fn scheme(uri: &str) -> &str {
+    uri.split_once("://").map_or("file", |(scheme, _)| scheme)
+}
+
+fn is_local_file(uri: &str) -> bool {
+    Path::new(uri.strip_prefix("file://").unwrap_or(uri)).is_file()
+}
+
+/// Root of the store and `<raw table>/<segment>`.
+fn split_uri(uri: &str) -> Option<(&str, &str)> {
+    let segment = uri.rfind('/')?;
+    let table = uri[..segment].rfind('/')?;
+    let (root, path) = (&uri[..table], &uri[table + 1..]);
+    (!root.is_empty() && !root.ends_with(":/")).then_some((root, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_are_split() {
+        assert_eq!(split_uri("file:///d/store/t/s"), Some(("file:///d/store", "t/s")));
+        assert_eq!(split_uri("s3://bucket/t/s"), Some(("s3://bucket", "t/s")));
+        assert_eq!(split_uri("file:///t/s"), Some(("file://", "t/s")).filter(|_| false));
+        assert_eq!(split_uri("s"), None);
+    }
+
+    #[tokio::test]
+    async fn a_record_without_an_address_is_told() {
+        let error = Fetcher::default().fetch(&Source::default(), Path::new("/nonexistent")).await.unwrap_err();
+        assert!(error.to_string().contains("neither"), "{error}");
+        let source = Source { deep_store_uri: Some("file:///no/such/t/s".to_owned()), download_url: None };
+        let error = Fetcher::default().fetch(&source, Path::new("/nonexistent")).await.unwrap_err();
+        assert!(error.to_string().contains("not on this machine"), "{error}");
+    }
+}

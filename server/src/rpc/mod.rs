@@ -1,0 +1,4 @@
+//! Where protocol messages become this crate's own types, and back.
+
+pub mod query;
+pub mod session;

@@ -7,6 +7,7 @@ pub mod arithmetic;
 pub mod case;
 pub mod cast;
 pub mod comparison;
+pub mod date_time;
 pub mod logic;
 pub mod math;
 pub mod null;
@@ -22,9 +23,23 @@ pub static ALL: &[Family] = &[
     case::FUNCTIONS,
     cast::FUNCTIONS,
     comparison::FUNCTIONS,
+    date_time::convert::FUNCTIONS,
+    date_time::epoch::DAYS,
+    date_time::epoch::FUNCTIONS,
+    date_time::epoch::HOURS,
+    date_time::epoch::MINUTES,
+    date_time::epoch::SECONDS,
+    date_time::fields::FUNCTIONS,
+    date_time::shift::FUNCTIONS,
+    date_time::truncate::FUNCTIONS,
     logic::FUNCTIONS,
     math::FUNCTIONS,
     null::FUNCTIONS,
     regex::FUNCTIONS,
     string::FUNCTIONS,
 ];
+
+/// Every function.
+pub fn all() -> impl Iterator<Item = &'static dyn ScalarFunction> {
+    ALL.iter().flat_map(|family| family.iter().copied()).chain(date_time::multi_value::FUNCTIONS.iter().copied())
+}

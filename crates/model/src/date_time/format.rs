@@ -139,7 +139,7 @@ impl DateTimeFormat {
             }
             Self::Timestamp => Ok(parse_timestamp(text, TimeZone::UTC)?),
             Self::SimpleDate { pattern: Some(pattern), zone } => Ok(pattern.parse(text, *zone)?),
-            Self::SimpleDate { pattern: None, zone } => Ok(parse_timestamp(text, *zone)?),
+            Self::SimpleDate { pattern: None, zone } => Ok(parse_timestamp(&complete_iso(text), *zone)?),
         }
     }
 
@@ -228,6 +228,17 @@ fn parse_pattern(pattern: &str, format: &str) -> Result<Option<Pattern>, FormatE
         format: format.to_owned(),
         source,
     })
+}
+
+/// Fills in what a shortened ISO 8601 text leaves out: month and day, day, minute.
+fn complete_iso(text: &str) -> std::borrow::Cow<'_, str> {
+    let rest = match (text.len(), text.as_bytes().get(4), text.as_bytes().get(10)) {
+        (4, _, _) if text.bytes().all(|b| b.is_ascii_digit()) => "-01-01",
+        (7, Some(b'-'), _) => "-01",
+        (13, Some(b'-'), Some(b'T')) => ":00",
+        _ => return text.into(),
+    };
+    format!("{text}{rest}").into()
 }
 
 /// `yyyyMMdd tz(UTC)` to pattern and zone.
@@ -334,6 +345,10 @@ mod tests {
         assert_eq!(DateTimeFormat::Timestamp.text_to_millis("1970-01-02"), Ok(86_400_000));
         let iso = DateTimeFormat::parse("SIMPLE_DATE_FORMAT").unwrap();
         assert_eq!(iso.text_to_millis("1970-01-02T00:00:00Z"), Ok(86_400_000));
+        for (text, hours) in [("1970", 0), ("1970-01", 0), ("1970-01-01T05", 5), ("1970-01-01T05:00", 5)] {
+            assert_eq!(iso.text_to_millis(text), Ok(hours * 3_600_000), "{text}");
+        }
+        assert!(iso.text_to_millis("19x0").is_err());
         assert_eq!(days.to_millis(&Value::Long(i64::MAX)), Ok(i64::MAX));
     }
 }

@@ -26,3 +26,6 @@ pub use parser::{Statement, StatementKind, parse, parse_expression};
 pub use partial::{ExecutionStats, PartialResult, QueryException};
 pub use reduce::{Reduced, reduce};
 pub use response::{BrokerResponse, ResultTable};
+
+#[cfg(test)]
+mod tests;

@@ -9,54 +9,67 @@ use crate::{
     error::Error,
 };
 
+/// Deepest tree that is converted: nesting in parentheses counts here, which our own tree does not have.
+const MAX_TREE_DEPTH: usize = 1_000;
+
 pub(super) fn convert(expr: Expr) -> Result<Expression, Error> {
+    at(0, expr)
+}
+
+fn at(depth: usize, expr: Expr) -> Result<Expression, Error> {
+    if depth > MAX_TREE_DEPTH {
+        return Err(Error::Parsing(format!("an expression nests more than {MAX_TREE_DEPTH} levels deep; split it up")));
+    }
+    let depth = depth + 1;
     Ok(match expr {
         Expr::Identifier(ident) => Expression::Identifier(ident.value),
         Expr::CompoundIdentifier(parts) => {
             Expression::Identifier(parts.into_iter().map(|p| p.value).collect::<Vec<_>>().join("."))
         }
-        Expr::Nested(inner) => convert(*inner)?,
+        Expr::Nested(inner) => at(depth, *inner)?,
         Expr::Value(value) => Expression::Literal(literal(value.value)?),
         Expr::TypedString(typed) => Expression::Literal(literal(typed.value.value)?),
         Expr::BinaryOp { left, op: op @ (ast::BinaryOperator::And | ast::BinaryOperator::Or), right } => {
-            chain(*left, op, *right)?
+            chain(depth, *left, op, *right)?
         }
         Expr::BinaryOp { left, op, right } => {
-            Expression::function(operator(&op)?, vec![convert(*left)?, convert(*right)?])
+            Expression::function(operator(&op)?, vec![at(depth, *left)?, at(depth, *right)?])
         }
-        Expr::UnaryOp { op, expr } => unary(op, *expr)?,
-        Expr::Function(function) => call(function)?,
-        Expr::IsNull(e) | Expr::IsUnknown(e) => Expression::function("is_null", vec![convert(*e)?]),
-        Expr::IsNotNull(e) | Expr::IsNotUnknown(e) => Expression::function("is_not_null", vec![convert(*e)?]),
-        Expr::IsTrue(e) => Expression::function("istrue", vec![convert(*e)?]),
-        Expr::IsNotTrue(e) => Expression::function("isnottrue", vec![convert(*e)?]),
-        Expr::IsFalse(e) => Expression::function("isfalse", vec![convert(*e)?]),
-        Expr::IsNotFalse(e) => Expression::function("isnotfalse", vec![convert(*e)?]),
-        Expr::IsDistinctFrom(a, b) => Expression::function("isdistinctfrom", vec![convert(*a)?, convert(*b)?]),
-        Expr::IsNotDistinctFrom(a, b) => Expression::function("isnotdistinctfrom", vec![convert(*a)?, convert(*b)?]),
+        Expr::UnaryOp { op, expr } => unary(depth, op, *expr)?,
+        Expr::Function(function) => call(depth, function)?,
+        Expr::IsNull(e) | Expr::IsUnknown(e) => Expression::function("is_null", vec![at(depth, *e)?]),
+        Expr::IsNotNull(e) | Expr::IsNotUnknown(e) => Expression::function("is_not_null", vec![at(depth, *e)?]),
+        Expr::IsTrue(e) => Expression::function("istrue", vec![at(depth, *e)?]),
+        Expr::IsNotTrue(e) => Expression::function("isnottrue", vec![at(depth, *e)?]),
+        Expr::IsFalse(e) => Expression::function("isfalse", vec![at(depth, *e)?]),
+        Expr::IsNotFalse(e) => Expression::function("isnotfalse", vec![at(depth, *e)?]),
+        Expr::IsDistinctFrom(a, b) => Expression::function("isdistinctfrom", vec![at(depth, *a)?, at(depth, *b)?]),
+        Expr::IsNotDistinctFrom(a, b) => {
+            Expression::function("isnotdistinctfrom", vec![at(depth, *a)?, at(depth, *b)?])
+        }
         Expr::InList { expr, list, negated } => {
             let mut args = Vec::with_capacity(list.len() + 1);
-            args.push(convert(*expr)?);
+            args.push(at(depth, *expr)?);
             for item in list {
-                args.push(convert(item)?);
+                args.push(at(depth, item)?);
             }
             Expression::function(if negated { "not_in" } else { "in" }, args)
         }
         Expr::Between { expr, negated, low, high } => {
-            let between = Expression::function("between", vec![convert(*expr)?, convert(*low)?, convert(*high)?]);
+            let between = Expression::function("between", vec![at(depth, *expr)?, at(depth, *low)?, at(depth, *high)?]);
             negate_if(negated, between)
         }
         Expr::Like { negated, any: false, expr, pattern, escape_char } => {
-            let pattern = like_pattern(convert(*pattern)?, escape_char)?;
-            negate_if(negated, Expression::function("like", vec![convert(*expr)?, pattern]))
+            let pattern = like_pattern(depth, at(depth, *pattern)?, escape_char)?;
+            negate_if(negated, Expression::function("like", vec![at(depth, *expr)?, pattern]))
         }
         Expr::Cast { kind: ast::CastKind::Cast, expr, data_type, .. } => {
-            Expression::function("cast", vec![convert(*expr)?, Expression::string(type_name(&data_type))])
+            Expression::function("cast", vec![at(depth, *expr)?, Expression::string(type_name(&data_type))])
         }
-        Expr::Case { operand, conditions, else_result, .. } => case(operand, conditions, else_result)?,
+        Expr::Case { operand, conditions, else_result, .. } => case(depth, operand, conditions, else_result)?,
         Expr::Extract { field, expr, .. } => {
             let field = field.to_string().trim_matches('\'').to_ascii_uppercase();
-            Expression::function("extract", vec![Expression::string(field), convert(*expr)?])
+            Expression::function("extract", vec![Expression::string(field), at(depth, *expr)?])
         }
         Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
             let side = match trim_where {
@@ -64,22 +77,22 @@ pub(super) fn convert(expr: Expr) -> Result<Expression, Error> {
                 Some(ast::TrimWhereField::Leading) => "LEADING",
                 Some(ast::TrimWhereField::Trailing) => "TRAILING",
             };
-            let what = trim_what.map_or_else(|| Ok(Expression::string(" ")), |e| convert(*e))?;
-            Expression::function("trim", vec![Expression::string(side), what, convert(*expr)?])
+            let what = trim_what.map_or_else(|| Ok(Expression::string(" ")), |e| at(depth, *e))?;
+            Expression::function("trim", vec![Expression::string(side), what, at(depth, *expr)?])
         }
         Expr::Substring { expr, substring_from, substring_for, .. } => {
-            let mut args = vec![convert(*expr)?];
+            let mut args = vec![at(depth, *expr)?];
             for part in [substring_from, substring_for].into_iter().flatten() {
-                args.push(convert(*part)?);
+                args.push(at(depth, *part)?);
             }
             Expression::function("substring", args)
         }
-        Expr::Position { expr, r#in } => Expression::function("position", vec![convert(*expr)?, convert(*r#in)?]),
+        Expr::Position { expr, r#in } => Expression::function("position", vec![at(depth, *expr)?, at(depth, *r#in)?]),
         Expr::Array(array) => Expression::function(
             "arrayvalueconstructor",
-            array.elem.into_iter().map(convert).collect::<Result<Vec<_>, _>>()?,
+            array.elem.into_iter().map(|e| at(depth, e)).collect::<Result<Vec<_>, _>>()?,
         ),
-        Expr::CompoundFieldAccess { root, access_chain } => path(*root, access_chain)?,
+        Expr::CompoundFieldAccess { root, access_chain } => path(depth, *root, access_chain)?,
         Expr::Wildcard(_) => Expression::identifier("*"),
         Expr::Subquery(_)
         | Expr::InSubquery { .. }
@@ -99,7 +112,7 @@ fn negate_if(negated: bool, expression: Expression) -> Expression {
 }
 
 /// Flattens `a AND b AND (c AND d)`. Walks the left spine in a loop, so that chains of any length are fine.
-fn chain(left: Expr, op: ast::BinaryOperator, right: Expr) -> Result<Expression, Error> {
+fn chain(depth: usize, left: Expr, op: ast::BinaryOperator, right: Expr) -> Result<Expression, Error> {
     let name = if op == ast::BinaryOperator::And { "and" } else { "or" };
     let mut reversed = vec![right];
     let mut next = left;
@@ -117,7 +130,7 @@ fn chain(left: Expr, op: ast::BinaryOperator, right: Expr) -> Result<Expression,
     }
     let mut args = Vec::with_capacity(reversed.len());
     for operand in reversed.into_iter().rev() {
-        match convert(operand)? {
+        match at(depth, operand)? {
             Expression::Function(f) if f.name == name => args.extend(f.args),
             other => args.push(other),
         }
@@ -144,8 +157,8 @@ fn operator(op: &ast::BinaryOperator) -> Result<&'static str, Error> {
     })
 }
 
-fn unary(op: ast::UnaryOperator, expr: Expr) -> Result<Expression, Error> {
-    let operand = convert(expr)?;
+fn unary(depth: usize, op: ast::UnaryOperator, expr: Expr) -> Result<Expression, Error> {
+    let operand = at(depth, expr)?;
     Ok(match op {
         ast::UnaryOperator::Not => Expression::function("not", vec![operand]),
         ast::UnaryOperator::Plus => operand,
@@ -188,7 +201,7 @@ fn literal(value: ast::Value) -> Result<Value, Error> {
     })
 }
 
-fn call(function: ast::Function) -> Result<Expression, Error> {
+fn call(depth: usize, function: ast::Function) -> Result<Expression, Error> {
     if function.over.is_some() || !function.within_group.is_empty() {
         return Err(Error::multi_stage());
     }
@@ -202,7 +215,7 @@ fn call(function: ast::Function) -> Result<Expression, Error> {
             if !list.clauses.is_empty() {
                 return Err(Error::multi_stage());
             }
-            list.args.into_iter().map(argument).collect::<Result<Vec<_>, _>>()?
+            list.args.into_iter().map(|e| argument(depth, e)).collect::<Result<Vec<_>, _>>()?
         }
     };
     if distinct {
@@ -218,14 +231,14 @@ fn call(function: ast::Function) -> Result<Expression, Error> {
     }
     let call = Expression::function(name, args);
     match function.filter {
-        Some(condition) => Ok(Expression::function("filter", vec![call, convert(*condition)?])),
+        Some(condition) => Ok(Expression::function("filter", vec![call, at(depth, *condition)?])),
         None => Ok(call),
     }
 }
 
-fn argument(arg: ast::FunctionArg) -> Result<Expression, Error> {
+fn argument(depth: usize, arg: ast::FunctionArg) -> Result<Expression, Error> {
     match arg {
-        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e)) => convert(e),
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e)) => at(depth, e),
         ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard | ast::FunctionArgExpr::QualifiedWildcard(_)) => {
             Ok(Expression::identifier("*"))
         }
@@ -235,29 +248,30 @@ fn argument(arg: ast::FunctionArg) -> Result<Expression, Error> {
 
 /// `CASE x WHEN 1 THEN …` compares; a missing ELSE is NULL.
 fn case(
+    depth: usize,
     operand: Option<Box<Expr>>,
     conditions: Vec<ast::CaseWhen>,
     else_result: Option<Box<Expr>>,
 ) -> Result<Expression, Error> {
-    let operand = operand.map(|e| convert(*e)).transpose()?;
+    let operand = operand.map(|e| at(depth, *e)).transpose()?;
     let mut args = Vec::with_capacity(conditions.len() * 2 + 1);
     for when in conditions {
-        let condition = convert(when.condition)?;
+        let condition = at(depth, when.condition)?;
         args.push(match &operand {
             Some(operand) => Expression::function("equals", vec![operand.clone(), condition]),
             None => condition,
         });
-        args.push(convert(when.result)?);
+        args.push(at(depth, when.result)?);
     }
-    args.push(else_result.map_or(Ok(Expression::Literal(Value::Null)), |e| convert(*e))?);
+    args.push(else_result.map_or(Ok(Expression::Literal(Value::Null)), |e| at(depth, *e))?);
     Ok(Expression::function("case", args))
 }
 
 /// `LIKE … ESCAPE 'c'` in terms of the backslash that the engine escapes with.
-fn like_pattern(pattern: Expression, escape: Option<Box<Expr>>) -> Result<Expression, Error> {
+fn like_pattern(depth: usize, pattern: Expression, escape: Option<Box<Expr>>) -> Result<Expression, Error> {
     let Some(escape) = escape else { return Ok(pattern) };
     let (Expression::Literal(Value::String(text)), Expression::Literal(Value::String(escape))) =
-        (&pattern, &convert(*escape)?)
+        (&pattern, &at(depth, *escape)?)
     else {
         return Err(Error::Parsing("LIKE ... ESCAPE needs string literals".to_owned()));
     };
@@ -298,15 +312,15 @@ fn type_name(data_type: &ast::DataType) -> String {
 }
 
 /// `map['key']` is a call of `item`; other paths (`a.b[0]`) are one identifier.
-fn path(root: Expr, chain: Vec<ast::AccessExpr>) -> Result<Expression, Error> {
-    let mut expression = convert(root)?;
+fn path(depth: usize, root: Expr, chain: Vec<ast::AccessExpr>) -> Result<Expression, Error> {
+    let mut expression = at(depth, root)?;
     for access in chain {
         expression = match access {
             ast::AccessExpr::Dot(Expr::Identifier(ident)) => match expression {
                 Expression::Identifier(name) => Expression::Identifier(format!("{name}.{}", ident.value)),
                 other => return Err(Error::Parsing(format!("'.{ident}' cannot follow {other}"))),
             },
-            ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => match (expression, convert(index)?) {
+            ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => match (expression, at(depth, index)?) {
                 (Expression::Identifier(name), Expression::Literal(index @ (Value::Int(_) | Value::Long(_)))) => {
                     Expression::Identifier(format!("{name}[{}]", crate::text::value_text(&index)))
                 }

@@ -30,7 +30,7 @@ const MAX_NESTING: usize = 400;
 const MAX_OPERATORS: usize = 200_000;
 /// Above these a statement is parsed on a thread with a large stack.
 const INLINE_NESTING: usize = 20;
-const INLINE_OPERATORS: usize = 400;
+const INLINE_OPERATORS: usize = 120;
 const INLINE_RECURSION: usize = 48;
 const BIG_STACK_BYTES: usize = 512 << 20;
 

@@ -58,7 +58,16 @@ pub(super) fn demote_keywords(tokens: &mut [TokenWithSpan]) -> Extent {
                         }
                         _ => {}
                     }
-                    if matches!(keyword, Keyword::AND | Keyword::OR | Keyword::NOT | Keyword::IS | Keyword::LIKE) {
+                    if matches!(
+                        keyword,
+                        Keyword::AND
+                            | Keyword::OR
+                            | Keyword::NOT
+                            | Keyword::IS
+                            | Keyword::LIKE
+                            | Keyword::IN
+                            | Keyword::BETWEEN
+                    ) {
                         extent.operators += 1;
                     }
                     extent.multi_stage |= is_multi_stage(keyword);

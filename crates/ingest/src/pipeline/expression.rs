@@ -5,7 +5,7 @@ use arrow::{
     compute::take,
 };
 use functions::{Data, Vector, eval, registry::Context};
-use model::{DataType, Schema};
+use model::{ColumnType, DataType, Schema};
 use query::ast;
 
 use super::Rows;
@@ -97,13 +97,18 @@ impl Expression {
     }
 }
 
-/// Unknown functions are told when the table is created, not row by row.
+/// Unknown functions are told when the table is created, not row by row. Whether the arguments' types fit is known
+/// only when there are rows.
 fn check_functions(tree: &ast::Expression) -> Result<(), String> {
-    let Some(function) = tree.as_function() else { return Ok(()) };
-    for arg in &function.args {
-        check_functions(arg)?;
-    }
-    Ok(())
+    let Err(e) = query::bind_expression(tree, &|_| Some(ColumnType::UNKNOWN)) else { return Ok(()) };
+    let text = e.to_string();
+    if names_unknown_function(tree, &text) { Err(text) } else { Ok(()) }
+}
+
+fn names_unknown_function(tree: &ast::Expression, error: &str) -> bool {
+    let Some(function) = tree.as_function() else { return false };
+    error == format!("Unsupported function: {}", function.name)
+        || function.args.iter().any(|arg| names_unknown_function(arg, error))
 }
 
 /// `Groovy({script}, arguments…)`.

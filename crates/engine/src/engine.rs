@@ -6,9 +6,12 @@ use std::{
 };
 
 use arrow::array::RecordBatch;
-use functions::Context;
+use functions::{Context, Expr};
 use model::ColumnType;
-use query::{Aggregate, BoundQuery, Distinct, ExecutionStats, Filter, PartialResult, QueryException, Selection, Shape};
+use query::{
+    Aggregate, AggregateCall, BoundQuery, Distinct, ExecutionStats, Filter, PartialResult, PredicateOp, QueryException,
+    Selection, Shape,
+};
 use segment::reader::SegmentReader;
 
 use crate::{
@@ -16,10 +19,16 @@ use crate::{
     context::{Control, ExecuteContext},
     error::{Error, Result},
     explain,
-    filter::Planner,
+    filter::{Node, Planner},
     group::{
+        dense::{self, Dense, Presence},
         finish::{Finished, Wanted},
+        fused::Fused,
         general::{Gathered, GroupQuery},
+        global::{GlobalKey, IdMapCache},
+        radix::{self, Spread, Spreader},
+        single::Single,
+        slots::Layout,
     },
     options::Options,
     output,
@@ -49,6 +58,7 @@ impl Default for EngineConfig {
 pub struct Engine {
     config: EngineConfig,
     pool: Pool,
+    id_maps: IdMapCache,
 }
 
 /// One query on its way through the engine.
@@ -61,6 +71,7 @@ pub(crate) struct Run<'r> {
     pub(crate) columns: &'r [(String, ColumnType)],
     pub(crate) pool: &'r Pool,
     pub(crate) config: &'r EngineConfig,
+    pub(crate) id_maps: &'r IdMapCache,
 }
 
 impl Engine {
@@ -72,7 +83,7 @@ impl Engine {
             config.query_memory_limit_bytes = usize::MAX;
         }
         let pool = Pool::new(config.threads - 1);
-        Self { config, pool }
+        Self { config, pool, id_maps: IdMapCache::default() }
     }
 
     /// Runs to the end on this thread and, for larger queries, on the pool's. Blocks; call it where blocking is
@@ -138,6 +149,7 @@ impl Engine {
             columns: &columns,
             pool: &self.pool,
             config: &self.config,
+            id_maps: &self.id_maps,
         };
         let kept = prune::prune(query, &options, segments, stats);
         if query.explain {
@@ -146,10 +158,11 @@ impl Engine {
         }
         stats.num_segments_processed = kept.len() as u64;
         stats.num_consuming_segments_processed = kept.iter().filter(|s| s.is_mutable()).count() as u64;
+        let segments: Vec<Segment<'_>> = kept.iter().map(|reader| run.segment(*reader)).collect();
         let (batch, more) = match &query.shape {
-            Shape::Selection(selection) => run.selection(selection, &kept)?,
-            Shape::Distinct(distinct) => run.distinct(distinct, &kept)?,
-            Shape::Aggregate(aggregate) => run.aggregate(aggregate, &kept)?,
+            Shape::Selection(selection) => run.selection(selection, &segments)?,
+            Shape::Distinct(distinct) => run.distinct(distinct, &segments)?,
+            Shape::Aggregate(aggregate) => run.aggregate(aggregate, &segments)?,
         };
         crate::stats::add(stats, &more);
         Ok(Some(batch))
@@ -169,42 +182,68 @@ impl Run<'_> {
         self.config.threads.min(self.options.max_threads.filter(|&n| n > 0).unwrap_or(usize::MAX))
     }
 
-    fn docs(segments: &[&dyn SegmentReader]) -> u64 {
-        segments.iter().map(|s| u64::from(s.num_docs())).sum()
+    /// Segments with their plans. Cheap filters are planned here, so that a query which indexes answer never wakes
+    /// another thread; others are planned by the workers.
+    fn prepare<'p>(&'p self, segments: &'p [Segment<'p>]) -> Result<Prepared<'p>> {
+        let mut prepared = Prepared { plans: Vec::new(), workers: 1 };
+        let docs: u64 = segments.iter().map(|s| u64::from(s.num_docs)).sum();
+        if !is_cheap(&self.query.filter) {
+            prepared.workers = self.workers(docs);
+            return Ok(prepared);
+        }
+        let mut work = 0;
+        for segment in segments {
+            let plan = self.plan(segment)?;
+            work += plan.estimate(segment.num_docs);
+            prepared.plans.push(plan);
+        }
+        prepared.workers = self.workers(work);
+        Ok(prepared)
     }
 
-    fn selection(
+    fn plan<'p>(&'p self, segment: &'p Segment<'p>) -> Result<Node<'p>> {
+        Planner { segment, options: self.options, context: self.context }.plan(&self.query.filter)
+    }
+
+    /// Runs `step` for every segment, spread over the workers.
+    fn each_segment<W: Send>(
         &self,
-        selection: &Selection,
-        segments: &[&dyn SegmentReader],
-    ) -> Result<(RecordBatch, ExecutionStats)> {
+        segments: &[Segment<'_>],
+        prepared: &Prepared<'_>,
+        init: &(dyn Fn() -> W + Sync),
+        step: &(dyn Fn(&mut W, usize, &Segment<'_>, &Node<'_>) -> Result<()> + Sync),
+    ) -> Result<Vec<W>> {
+        self.pool.run(self.control, segments.len(), prepared.workers, init, &|state, task| {
+            self.control.check()?;
+            let segment = &segments[task];
+            match prepared.plans.get(task) {
+                Some(plan) => step(state, task, segment, plan),
+                None => step(state, task, segment, &self.plan(segment)?),
+            }
+        })
+    }
+
+    fn selection(&self, selection: &Selection, segments: &[Segment<'_>]) -> Result<(RecordBatch, ExecutionStats)> {
         let select = SelectQuery::new(self.query, selection, self.context);
         if self.query.limit == 0 {
             let batch = output::empty(select.exprs.iter().map(|expr| expr.ty().arrow()))?;
             return Ok((batch, ExecutionStats::default()));
         }
-        let workers = self.pool.run(
-            self.control,
-            segments.len(),
-            self.workers(Self::docs(segments)),
-            &Selected::default,
-            &|selected, task| {
-                self.control.check()?;
-                let segment = self.segment(segments[task]);
-                let planner = Planner { segment: &segment, options: self.options, context: self.context };
-                let plan = planner.plan(&self.query.filter)?;
-                selected.segment(&select, task, &segment, &plan, self.control)
-            },
-        )?;
+        let prepared = self.prepare(segments)?;
+        let workers =
+            self.each_segment(segments, &prepared, &Selected::default, &|selected, task, segment, plan| {
+                selected.segment(&select, task, segment, plan, self.control)
+            })?;
         Selected::finish(&select, workers)
     }
 
-    fn distinct(&self, distinct: &Distinct, segments: &[&dyn SegmentReader]) -> Result<(RecordBatch, ExecutionStats)> {
+    fn distinct(&self, distinct: &Distinct, segments: &[Segment<'_>]) -> Result<(RecordBatch, ExecutionStats)> {
         let keys = distinct.projections.iter().map(|p| &p.expr).collect();
         let mut group = GroupQuery::new(keys, &[], self.options, self.context)?;
         group.limited = false;
         group.enough_groups = distinct.order_by.is_empty().then_some(self.query.limit);
-        let (gathered, mut stats) = self.gather(&group, segments)?;
+        let prepared = self.prepare(segments)?;
+        let (gathered, mut stats) = self.gather(&group, segments, &prepared)?;
         let wanted = Wanted {
             order_by: &distinct.order_by,
             having: None,
@@ -217,14 +256,10 @@ impl Run<'_> {
         Ok((batch, stats))
     }
 
-    fn aggregate(
-        &self,
-        aggregate: &Aggregate,
-        segments: &[&dyn SegmentReader],
-    ) -> Result<(RecordBatch, ExecutionStats)> {
-        let keys = aggregate.group_by.iter().collect();
+    fn aggregate(&self, aggregate: &Aggregate, segments: &[Segment<'_>]) -> Result<(RecordBatch, ExecutionStats)> {
+        let keys: Vec<_> = aggregate.group_by.iter().collect();
         let group = GroupQuery::new(keys, &aggregate.aggregates, self.options, self.context)?;
-        let (gathered, mut stats) = self.gather(&group, segments)?;
+        let calls = &aggregate.aggregates;
         let wanted = Wanted {
             order_by: &aggregate.order_by,
             having: aggregate.having.as_ref(),
@@ -233,27 +268,99 @@ impl Run<'_> {
             options: self.options,
             context: self.context,
         };
+        let prepared = self.prepare(segments)?;
+        if group.keys.is_empty() {
+            let single = Single::new(group, segments, self.id_maps)?;
+            let workers =
+                self.each_segment(segments, &prepared, &|| single.worker(), &|worker, task, segment, plan| {
+                    single.segment(worker, segment, task, plan, self.control)
+                })?;
+            let (finished, mut stats) = single.finish(segments, workers, calls, self.execute.final_values)?;
+            let batch = finished.into_batch(&wanted, &mut stats)?;
+            return Ok((batch, stats));
+        }
+        if let Some((finished, mut stats)) = self.fused(&group, calls, segments, &prepared, &wanted)? {
+            let batch = finished.into_batch(&wanted, &mut stats)?;
+            return Ok((batch, stats));
+        }
+        let (gathered, mut stats) = self.gather(&group, segments, &prepared)?;
         let groups = gathered.table.len();
-        stats.num_groups_warning_limit_reached |=
-            !group.keys.is_empty() && groups >= self.options.num_groups_warning_limit;
-        let batch = finished(&group, &aggregate.aggregates, gathered)?.into_batch(&wanted, &mut stats)?;
+        stats.num_groups_warning_limit_reached |= groups >= self.options.num_groups_warning_limit;
+        let batch = finished(&group, calls, gathered)?.into_batch(&wanted, &mut stats)?;
         Ok((batch, stats))
     }
 
-    fn gather(&self, group: &GroupQuery<'_>, segments: &[&dyn SegmentReader]) -> Result<(Gathered, ExecutionStats)> {
-        let workers = self.pool.run(
-            self.control,
-            segments.len(),
-            self.workers(Self::docs(segments)),
-            &|| Gathered::new(group),
-            &|gathered, task| {
-                self.control.check()?;
-                let segment = self.segment(segments[task]);
-                let planner = Planner { segment: &segment, options: self.options, context: self.context };
-                let plan = planner.plan(&self.query.filter)?;
-                gathered.segment(group, &segment, &plan, self.control)
-            },
-        )?;
+    /// The path over dictionary ids, where every segment allows it.
+    fn fused<'c>(
+        &self,
+        group: &GroupQuery<'c>,
+        calls: &'c [AggregateCall],
+        segments: &[Segment<'_>],
+        prepared: &Prepared<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<(Finished<'c>, ExecutionStats)>> {
+        let Some(layout) = Layout::new(group) else { return Ok(None) };
+        if segments.is_empty() || segments.iter().any(|segment| layout.compile(segment).is_none()) {
+            return Ok(None);
+        }
+        let mut keys = Vec::with_capacity(group.keys.len());
+        let mut space = 1u64;
+        for expr in &group.keys {
+            let Some(key) = GlobalKey::new(segments, expr, self.context, self.id_maps)? else { return Ok(None) };
+            let Some(product) = space.checked_mul(u64::from(key.cardinality).max(1)) else { return Ok(None) };
+            space = product;
+            keys.push(key);
+        }
+        let limit = self.options.num_groups_limit as u64;
+        // Where the limit may be reached, groups have to be counted in the order in which rows come.
+        if space > limit && segments.iter().any(|segment| u64::from(segment.num_docs) > limit) {
+            return Ok(None);
+        }
+        let fused = Fused { layout, keys, space };
+        let mut stats = ExecutionStats::default();
+        let groups = if space <= dense::MAX_GROUPS {
+            let unfiltered = self.query.filter == Filter::All;
+            let presence = Presence::of(&fused, unfiltered);
+            let workers = self.each_segment(
+                segments,
+                prepared,
+                &|| Dense::new(&fused, presence),
+                &|worker, task, segment, plan| {
+                    worker.segment(&fused, group, presence, segment, task, plan, self.control)
+                },
+            )?;
+            let mut workers = workers.into_iter();
+            let mut all = workers.next().unwrap_or_else(|| Dense::new(&fused, presence));
+            workers.for_each(|worker| all.absorb(worker, &fused));
+            stats = std::mem::take(&mut all.stats);
+            all.groups(&fused, presence)
+        } else {
+            let spread = Spread::of(space, segments.iter().map(|s| u64::from(s.num_docs)).sum());
+            let workers = self.each_segment(
+                segments,
+                prepared,
+                &|| Spreader::new(spread, space),
+                &|worker, task, segment, plan| worker.segment(&fused, group, segment, task, plan, self.control),
+            )?;
+            let (groups, more) = radix::aggregate(&fused, workers, wanted, self.pool, prepared.workers, self.control)?;
+            stats = more;
+            groups
+        };
+        stats.num_groups_warning_limit_reached |= groups.ids.len() >= self.options.num_groups_warning_limit;
+        let finished = fused.finish(group, calls, segments, groups, wanted, &mut stats)?;
+        Ok(Some((finished, stats)))
+    }
+
+    fn gather(
+        &self,
+        group: &GroupQuery<'_>,
+        segments: &[Segment<'_>],
+        prepared: &Prepared<'_>,
+    ) -> Result<(Gathered, ExecutionStats)> {
+        let workers =
+            self.each_segment(segments, prepared, &|| Gathered::new(group), &|gathered, _, segment, plan| {
+                gathered.segment(group, segment, plan, self.control)
+            })?;
         let mut workers = workers.into_iter();
         let mut all = workers.next().unwrap_or_else(|| Gathered::new(group));
         for worker in workers {
@@ -262,6 +369,30 @@ impl Run<'_> {
         }
         let stats = std::mem::take(&mut all.stats);
         Ok((all, stats))
+    }
+}
+
+/// Plans that were made before the workers began, and how many workers the query is worth.
+struct Prepared<'p> {
+    /// One a segment, or none at all.
+    plans: Vec<Node<'p>>,
+    workers: usize,
+}
+
+/// Whether planning the filter costs no more than a few dictionary look-ups a segment.
+fn is_cheap(filter: &Filter) -> bool {
+    match filter {
+        Filter::All | Filter::Nothing => true,
+        Filter::Not(child) => is_cheap(child),
+        Filter::And(children) | Filter::Or(children) => children.iter().all(is_cheap),
+        Filter::Predicate(predicate) => {
+            matches!(predicate.lhs, Expr::Column { .. })
+                && match &predicate.op {
+                    PredicateOp::In(values) | PredicateOp::NotIn(values) => values.len() <= 1_000,
+                    PredicateOp::RegexpLike { .. } => false,
+                    _ => true,
+                }
+        }
     }
 }
 
@@ -285,6 +416,7 @@ fn finished<'q>(
         calls,
         functions: group.aggregates.iter().map(|a| Arc::clone(&a.function)).collect(),
         states,
+        finals: Vec::new(),
         rows,
     })
 }

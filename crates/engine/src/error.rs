@@ -31,6 +31,8 @@ pub enum Error {
     Comparison { column: String, ty: String, what: String },
     #[error("A worker failed on an internal error while processing the query: {0}")]
     Panic(String),
+    #[error("Internal error while processing the query: {0}")]
+    Internal(&'static str),
     #[error("Cannot build the result: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
     /// Another worker of the same query has already reported why it stopped.

@@ -15,6 +15,7 @@ mod explain;
 mod filter;
 mod group;
 mod mask;
+mod numeric;
 mod options;
 mod output;
 mod pool;

@@ -34,7 +34,41 @@ pub(crate) struct Finished<'q> {
     pub(crate) functions: Vec<Arc<dyn AggregateFunction>>,
     /// State columns of each aggregate.
     pub(crate) states: Vec<Vec<ArrayRef>>,
+    /// Final values that are known already, by aggregate; may be shorter than the list of aggregates.
+    pub(crate) finals: Vec<Option<ArrayRef>>,
     pub(crate) rows: usize,
+}
+
+impl Wanted<'_> {
+    /// How many groups matter, when not all do; `keys` is the number of group keys.
+    pub(crate) fn keep(&self, keys: usize) -> Option<usize> {
+        if keys == 0 {
+            return None;
+        }
+        if self.final_values {
+            return self.having.is_none().then_some(self.limit);
+        }
+        let options = self.options;
+        if options.group_trim_threshold >= NO_TRIM_THRESHOLD {
+            return None;
+        }
+        if self.having.is_none() && self.ordered_by_keys_only(keys) && !self.order_by.is_empty() {
+            // Every server sends its first groups in the same order, so none that matters is missing.
+            return Some(self.limit);
+        }
+        let floor = usize::try_from(options.min_server_group_trim_size).ok().filter(|&size| size > 0)?;
+        let enough = self.limit.saturating_mul(5).max(floor);
+        Some(if self.having.is_some() { enough.max(options.group_trim_threshold) } else { enough })
+    }
+
+    /// Whether a group that was left out here might have made it into the answer.
+    pub(crate) fn is_unsafe(&self, keys: usize) -> bool {
+        !self.final_values && !self.order_by.is_empty() && !(self.ordered_by_keys_only(keys) && self.having.is_none())
+    }
+
+    fn ordered_by_keys_only(&self, keys: usize) -> bool {
+        self.order_by.iter().all(|by| inputs_below(&by.expr, keys))
+    }
 }
 
 /// Keys and final values, as `Expr::Input` slots.
@@ -57,42 +91,20 @@ impl Finished<'_> {
         if wanted.final_values {
             return self.final_batch(wanted);
         }
-        if let Some(keep) = self.server_limit(wanted) {
-            let by_key = self.ordered_by_keys_only(wanted);
+        if let Some(keep) = wanted.keep(self.keys.len()).filter(|&keep| keep < self.rows) {
             let picks = if wanted.order_by.is_empty() {
                 self.key_order().top(self.rows, keep)
             } else {
-                let finals = if by_key { Vec::new() } else { self.finals()? };
+                let finals = if wanted.ordered_by_keys_only(self.keys.len()) { Vec::new() } else { self.finals()? };
                 let slots = self.slots(finals);
                 order(wanted, &slots, self.rows)?.top(self.rows, keep)
             };
-            stats.groups_trimmed |= !(wanted.order_by.is_empty() || by_key && wanted.having.is_none());
+            stats.groups_trimmed |= wanted.is_unsafe(self.keys.len());
             self.keep(&picks)?;
         }
         let mut columns = self.keys;
         columns.extend(self.states.into_iter().flatten());
         output::batch(columns, self.rows)
-    }
-
-    /// How many groups to send at most, when that is fewer than there are.
-    fn server_limit(&self, wanted: &Wanted<'_>) -> Option<usize> {
-        let options = wanted.options;
-        if self.keys.is_empty() || options.group_trim_threshold >= NO_TRIM_THRESHOLD {
-            return None;
-        }
-        let keep = if wanted.having.is_none() && self.ordered_by_keys_only(wanted) && !wanted.order_by.is_empty() {
-            // Every server sends its first groups in the same order, so none that matters is missing.
-            wanted.limit
-        } else {
-            let floor = usize::try_from(options.min_server_group_trim_size).ok().filter(|&size| size > 0)?;
-            let enough = wanted.limit.saturating_mul(5).max(floor);
-            if wanted.having.is_some() { enough.max(options.group_trim_threshold) } else { enough }
-        };
-        (keep < self.rows).then_some(keep)
-    }
-
-    fn ordered_by_keys_only(&self, wanted: &Wanted<'_>) -> bool {
-        wanted.order_by.iter().all(|by| inputs_below(&by.expr, self.keys.len()))
     }
 
     fn final_batch(mut self, wanted: &Wanted<'_>) -> Result<RecordBatch> {
@@ -122,7 +134,11 @@ impl Finished<'_> {
     fn finals(&self) -> Result<Vec<ArrayRef>> {
         let mut out = Vec::with_capacity(self.states.len());
         let identity: Vec<u32> = (0..self.rows as u32).collect();
-        for (function, state) in self.functions.iter().zip(&self.states) {
+        for (i, (function, state)) in self.functions.iter().zip(&self.states).enumerate() {
+            if let Some(Some(known)) = self.finals.get(i) {
+                out.push(Arc::clone(known));
+                continue;
+            }
             let mut accumulator = function.accumulator();
             accumulator.resize(self.rows);
             accumulator.merge(state, Groups::PerRow(&identity))?;

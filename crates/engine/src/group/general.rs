@@ -61,9 +61,18 @@ impl<'q> GroupQuery<'q> {
         options: &'q Options,
         context: functions::Context,
     ) -> Result<Self> {
+        Self::of_calls(keys, &calls.iter().collect::<Vec<_>>(), options, context)
+    }
+
+    pub(crate) fn of_calls(
+        keys: Vec<&'q Expr>,
+        calls: &[&'q AggregateCall],
+        options: &'q Options,
+        context: functions::Context,
+    ) -> Result<Self> {
         let mut filters: Vec<&'q Filter> = Vec::new();
         let mut aggregates = Vec::with_capacity(calls.len());
-        for call in calls {
+        for &call in calls {
             let types: Vec<_> = call.args.iter().map(Expr::ty).collect();
             let function = aggregates::resolve(&call.function, &types, &call.literals, context.null_handling)?;
             let filter = call.filter.as_ref().map(|filter| {
@@ -81,8 +90,16 @@ impl<'q> GroupQuery<'q> {
         Ok(Self { keys, aggregates, filters, key_columns, options, context, enough_groups: None, limited })
     }
 
+    /// Counts a scan of one segment without FILTER clauses.
+    pub(crate) fn count(&self, stats: &mut ExecutionStats, docs_matched: u64, entries_scanned: u64) {
+        stats.num_docs_scanned += docs_matched;
+        stats.num_entries_scanned_in_filter += entries_scanned;
+        stats.num_entries_scanned_post_filter += docs_matched * self.branch_columns(None);
+        stats.num_segments_matched += u64::from(docs_matched > 0);
+    }
+
     /// Columns read for rows that pass the main filter and the FILTER clause `filter`.
-    fn branch_columns(&self, filter: Option<usize>) -> u64 {
+    pub(crate) fn branch_columns(&self, filter: Option<usize>) -> u64 {
         let mut columns: Vec<&str> = self.key_columns.iter().map(String::as_str).collect();
         for aggregate in self.aggregates.iter().filter(|a| a.filter == filter) {
             columns.extend(aggregate.columns.iter().map(String::as_str));

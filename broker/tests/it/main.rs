@@ -1,0 +1,5 @@
+//! A broker between a controller and servers of the test's own making.
+
+mod answers;
+mod failures;
+mod support;

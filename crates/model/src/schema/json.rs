@@ -193,6 +193,10 @@ fn read_field(value: &Json, at: &str, role: FieldRole, unrecognized: &mut Unreco
     if field.multi_value && role == FieldRole::Metric {
         return Err("Unsupported multi-value for metric field.".to_owned());
     }
+    if role == FieldRole::DateTime && data_type == DataType::Timestamp {
+        // Whatever was written: the column holds milliseconds, and GET shows it so.
+        field.format = Some("TIMESTAMP".to_owned());
+    }
     field.raw = object.clone();
     Ok(field)
 }

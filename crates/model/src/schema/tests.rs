@@ -203,3 +203,12 @@ fn updates() {
     let text = old.check_update(&changed).unwrap_err().to_string();
     assert!(text.starts_with("New schema: t is not backward-compatible with the existing schema.\n\nIncompatibility Details:\n- Missing columns (present in old schema but not in new): [b]\n- Incompatible field specifications: [a (old: DIMENSION INT, new: DIMENSION STRING)]\n\nSuggestions to fix:\n1. Ensure"), "{text}");
 }
+
+#[test]
+fn a_timestamp_column_has_the_format_timestamp_whatever_was_written() {
+    for format in ["1:MILLISECONDS:EPOCH", "EPOCH|SECONDS", "TIMESTAMP"] {
+        let schema = valid(&json!({"schemaName": "s", "dateTimeFieldSpecs": [
+            {"name": "ts", "dataType": "TIMESTAMP", "format": format, "granularity": "1:MILLISECONDS"}]}));
+        assert_eq!(schema.to_json()["dateTimeFieldSpecs"][0]["format"], "TIMESTAMP", "written: {format}");
+    }
+}

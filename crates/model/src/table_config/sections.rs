@@ -65,7 +65,6 @@ const SEGMENTS: Section = Section {
         key("segmentAssignmentStrategy", Kind::Text),
         key("timeColumnName", Kind::Text),
         key("timeType", Kind::Text),
-        key("schemaName", Kind::Text),
         key("replicaGroupStrategyConfig", Kind::Object(&REPLICA_GROUP_STRATEGY)),
         key("completionConfig", Kind::Object(&COMPLETION)),
         key("crypterClassName", Kind::Text),

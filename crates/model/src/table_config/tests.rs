@@ -263,3 +263,14 @@ fn hybrid_pairs() {
     let messages: Vec<String> = validate_hybrid_pair(&offline, &realtime).into_iter().map(|e| e.message).collect();
     assert_eq!(messages, ["Time column names are different for table: t", "Broker Tenants are different for table: t"]);
 }
+
+#[test]
+fn the_retired_schema_name_is_told_as_unknown() {
+    let config = TableConfig::from_json(&json!({
+        "tableName": "t", "tableType": "OFFLINE", "segmentsConfig": {"replication": "1", "schemaName": "t"},
+        "tenants": {}, "tableIndexConfig": {}, "metadata": {}
+    }))
+    .unwrap();
+    assert_eq!(config.to_json()["segmentsConfig"].get("schemaName"), None);
+    assert_eq!(config.to_json_with_unknown()["segmentsConfig"]["schemaName"], "t");
+}

@@ -34,7 +34,7 @@ pub fn render(answer: &Value) -> Result<String> {
     let types = strings(&result["dataSchema"]["columnDataTypes"]);
     let rows = result["rows"].as_array().map_or(&[][..], Vec::as_slice);
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(names);
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(names);
     for row in rows {
         table.add_row(row.as_array().map_or(&[][..], Vec::as_slice).iter().map(cell));
     }

@@ -10,14 +10,12 @@ use arrow::{
     buffer::NullBuffer,
 };
 use model::{FieldSpec, IndexingConfig, Schema};
-use parking_lot::Mutex;
 
 use crate::{
     BuiltSegment, ColumnReader, Error, ImmutableSegment, Result, SegmentMetadata, SegmentReader,
     creator::{
-        Named, assemble,
+        self, assemble,
         column::ColumnBuilder,
-        each,
         finish::{FinishedColumn, attach_bloom},
         sink::Part,
     },
@@ -57,12 +55,6 @@ struct Task {
     name: String,
     column: Option<u32>,
     action: Action,
-}
-
-impl Named for Task {
-    fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 /// Whether [`reload`] would change the segment.
@@ -157,37 +149,14 @@ fn change(segment: &ImmutableSegment, index: u32, column: &Column, field: &Field
     Action::Keep { drop, build }
 }
 
-fn rewrite(segment: &ImmutableSegment, mut tasks: Vec<Task>, to: &Path) -> Result<BuiltSegment> {
+fn rewrite(segment: &ImmutableSegment, tasks: Vec<Task>, to: &Path) -> Result<BuiltSegment> {
     let work_dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let slots: Vec<Mutex<Option<FinishedColumn>>> = tasks.iter().map(|_| Mutex::new(None)).collect();
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let mut indexed: Vec<(usize, &mut Task)> = tasks.iter_mut().enumerate().collect();
-    let mut work: Vec<Work<'_>> = indexed.drain(..).map(|(slot, task)| Work { slot, task }).collect();
-    each(segment.name(), threads, work.iter_mut().collect(), |work| {
-        *slots[work.slot].lock() = Some(perform(segment, work.task, work_dir)?);
-        Ok(())
-    })?;
-    drop(work);
-    let mut finished = Vec::with_capacity(slots.len());
-    for (slot, task) in slots.into_iter().zip(&tasks) {
-        let worker = || Error::Worker { segment: segment.name().to_owned(), column: task.name.clone() };
-        finished.push(slot.into_inner().ok_or_else(worker)?);
-    }
     let metadata = SegmentMetadata { columns: Vec::new(), size_bytes: 0, ..segment.metadata().clone() };
-    let built = assemble(metadata, finished, to.to_owned())?;
+    let tasks = tasks.into_iter().map(|task| creator::Task { name: task.name.clone(), work: Some(task) }).collect();
+    let built = assemble(metadata, tasks, threads, to, |task| perform(segment, &task, work_dir))?;
     segment.container().release_pages();
     Ok(built)
-}
-
-struct Work<'a> {
-    slot: usize,
-    task: &'a mut Task,
-}
-
-impl Named for Work<'_> {
-    fn name(&self) -> &str {
-        &self.task.name
-    }
 }
 
 fn perform(segment: &ImmutableSegment, task: &Task, work_dir: &Path) -> Result<FinishedColumn> {

@@ -267,11 +267,12 @@ impl ColumnBuilder {
         store + self.lengths.as_ref().map_or(0, IdSpill::memory_bytes)
     }
 
-    /// Moves ids to the temporary file.
+    /// Moves ids and raw values to temporary files.
     pub(crate) fn spill(&mut self) -> Result<()> {
         match &mut self.store {
             Store::Numbers { ids, .. } | Store::Var { ids, .. } => ids.spill()?,
-            Store::RawNumbers(_) | Store::RawVar(_) => {}
+            Store::RawNumbers(raw) => raw.sink.spill()?,
+            Store::RawVar(raw) => raw.chunks.spill()?,
         }
         self.lengths.as_mut().map_or(Ok(()), IdSpill::spill)
     }

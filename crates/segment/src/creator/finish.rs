@@ -18,7 +18,7 @@ use crate::{
             config::{Choice, pays},
             creator::{NumberDictionary, Order, VarDictionary, var_value},
         },
-        forward::creator::IdWriter,
+        forward::{config::id_width, creator::IdWriter},
         scan::{Entries, Scan},
         sorted,
     },
@@ -210,7 +210,9 @@ impl ColumnBuilder {
             let starts = sorted::creator::starts(&counts);
             sections.push((Kind::Sorted, SectionSink::of(&self.work_dir, as_bytes::<u32>(&starts))?));
         } else {
-            let mut writer = IdWriter::new(cardinality, SectionSink::new(&self.work_dir));
+            let mut sink = SectionSink::new(&self.work_dir);
+            sink.reserve(ids.len() * id_width(cardinality) as u64);
+            let mut writer = IdWriter::new(cardinality, sink);
             ids.for_each(&mut |piece| writer.write(piece, remap, &mut counts))?;
             sections.push((Kind::Forward, writer.finish()));
             if cardinality <= MAX_COUNTED {

@@ -12,7 +12,8 @@ pub(crate) mod sink;
 pub(crate) mod spill;
 
 use std::{
-    path::PathBuf,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -149,31 +150,11 @@ impl SegmentCreator {
         Ok(())
     }
 
-    /// Writes the file. Columns are finished in parallel.
+    /// Writes the file. Columns are finished in parallel and written in schema order.
     pub fn finish(mut self) -> Result<BuiltSegment> {
         let columns = std::mem::take(&mut self.columns);
-        let segment = self.options.segment_name.clone();
-        let slots: Vec<Mutex<Option<FinishedColumn>>> = columns.iter().map(|_| Mutex::new(None)).collect();
-        let mut work: Vec<(usize, ColumnBuilder)> = columns.into_iter().enumerate().collect();
-        // The largest first, so that the threads end together.
-        work.sort_by_key(|(_, column)| column.memory_bytes());
-        work.reverse();
-        let names: Vec<String> = work.iter().map(|(_, column)| column.name().to_owned()).collect();
-        let work = work.into_iter().zip(names).map(|((i, c), name)| Finish { index: i, column: Some(c), name });
-        let mut work: Vec<Finish> = work.collect();
-        each(&segment, self.threads, work.iter_mut().collect(), |task| {
-            if let Some(column) = task.column.take() {
-                *slots[task.index].lock() = Some(column.finish().map_err(|e| name_segment(e, &segment))?);
-            }
-            Ok(())
-        })?;
-        let mut finished = Vec::with_capacity(slots.len());
-        for (slot, field) in slots.into_iter().zip(&self.options.schema.fields) {
-            let worker = || Error::Worker { segment: segment.clone(), column: field.name.clone() };
-            finished.push(slot.into_inner().ok_or_else(worker)?);
-        }
         let metadata = SegmentMetadata {
-            segment_name: segment,
+            segment_name: self.options.segment_name.clone(),
             table_name: self.options.table_name.clone(),
             crc: String::new(),
             num_docs: self.docs,
@@ -184,19 +165,9 @@ impl SegmentCreator {
             max_time: None,
             columns: Vec::new(),
         };
-        assemble(metadata, finished, self.options.output_file)
-    }
-}
-
-struct Finish {
-    index: usize,
-    column: Option<ColumnBuilder>,
-    name: String,
-}
-
-impl Named for Finish {
-    fn name(&self) -> &str {
-        &self.name
+        let task = |column: ColumnBuilder| Task { name: column.name().to_owned(), work: Some(column) };
+        let tasks = columns.into_iter().map(task).collect();
+        assemble(metadata, tasks, self.threads, &self.options.output_file, ColumnBuilder::finish)
     }
 }
 
@@ -256,31 +227,79 @@ fn name_segment(error: Error, name: &str) -> Error {
     }
 }
 
-/// Writes columns into a file that appears under its name when it is whole. Fills the metadata's columns, time range
-/// and, where it is empty, checksum.
-pub(crate) fn assemble(
+/// A column on its way into a file.
+pub(crate) struct Task<T> {
+    pub(crate) name: String,
+    pub(crate) work: Option<T>,
+}
+
+/// Columns finished out of order wait here for their turn.
+struct Assembly {
+    writer: ContainerWriter,
+    waiting: BTreeMap<usize, FinishedColumn>,
+    written: Vec<ColumnMetadata>,
+}
+
+impl Assembly {
+    fn put(&mut self, index: usize, column: FinishedColumn) -> Result<()> {
+        self.waiting.insert(index, column);
+        while let Some(column) = self.waiting.remove(&self.written.len()) {
+            for (kind, part) in column.sections {
+                part.copy_to(&mut self.writer, self.written.len() as u32, kind)?;
+            }
+            self.written.push(column.metadata);
+        }
+        Ok(())
+    }
+}
+
+struct Numbered<T> {
+    index: usize,
+    task: Task<T>,
+}
+
+impl<T> Named for Numbered<T> {
+    fn name(&self) -> &str {
+        &self.task.name
+    }
+}
+
+/// Runs `make` for each task, in parallel, and writes the columns in the order of the tasks into a file that appears
+/// under its name when it is whole. Fills the metadata's columns, time range and, where it is empty, checksum.
+pub(crate) fn assemble<T: Send>(
     mut metadata: SegmentMetadata,
-    columns: Vec<FinishedColumn>,
-    file: PathBuf,
+    tasks: Vec<Task<T>>,
+    threads: usize,
+    file: &Path,
+    make: impl Fn(T) -> Result<FinishedColumn> + Sync,
 ) -> Result<BuiltSegment> {
-    let mut partial = file.clone().into_os_string();
+    let mut partial = file.to_owned().into_os_string();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let mut writer = ContainerWriter::create(&partial, Form::Hot)?;
-    for (index, column) in columns.into_iter().enumerate() {
-        for (kind, part) in column.sections {
-            part.copy_to(&mut writer, index as u32, kind)?;
-        }
-        metadata.columns.push(column.metadata);
-    }
+    let writer = ContainerWriter::create(&partial, Form::Hot)?;
+    let assembly = Mutex::new(Assembly { writer, waiting: BTreeMap::new(), written: Vec::new() });
+    let segment = metadata.segment_name.clone();
+    let mut work: Vec<_> = tasks.into_iter().enumerate().map(|(index, task)| Numbered { index, task }).collect();
+    each(&segment, threads, work.iter_mut().collect(), |numbered| {
+        let Some(work) = numbered.task.work.take() else { return Ok(()) };
+        let column = make(work).map_err(|e| name_segment(e, &segment))?;
+        assembly.lock().put(numbered.index, column)
+    })?;
+    let Assembly { writer, written, .. } = assembly.into_inner();
+    metadata.columns = written;
     (metadata.min_time, metadata.max_time) = time_range(&metadata).unzip();
     if metadata.crc.is_empty() {
         metadata.crc = content_crc(metadata.num_docs, &metadata.columns, writer.sections()).to_string();
     }
     let size_bytes = writer.finish(metadata.clone())?;
-    std::fs::rename(&partial, &file).map_err(|e| Error::io("rename the finished segment file to", &file, e))?;
+    if let Err(e) = std::fs::rename(&partial, file) {
+        // The error that counts is the one returned.
+        let _ = std::fs::remove_file(&partial);
+        return Err(Error::io("rename the finished segment file to", file, e));
+    }
     metadata.size_bytes = size_bytes;
-    Ok(BuiltSegment { file, crc: metadata.crc.clone(), num_docs: metadata.num_docs, size_bytes, metadata })
+    let (crc, num_docs) = (metadata.crc.clone(), metadata.num_docs);
+    Ok(BuiltSegment { file: file.to_owned(), crc, num_docs, size_bytes, metadata })
 }
 
 /// Lowest and highest value of the time column, where it is a whole number.

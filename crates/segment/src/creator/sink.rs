@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Cursor, Read, Seek, SeekFrom, Write},
+    io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,8 +13,9 @@ use crate::{
     format::{ContainerWriter, Encoding, Kind, SectionEntry},
 };
 
-/// Bytes kept in memory before they go to the file.
-const MEMORY_BYTES: usize = 1 << 20;
+/// Bytes kept in memory before they go to the file. Columns are written in order as they get ready, so only a few
+/// sections wait at a time.
+const MEMORY_BYTES: usize = 16 << 20;
 
 /// A growing section. Its temporary file has no name, so nothing is left behind by a crash.
 pub(crate) struct SectionSink {
@@ -28,6 +29,11 @@ pub(crate) struct SectionSink {
 impl SectionSink {
     pub(crate) fn new(work_dir: &Path) -> Self {
         Self { work_dir: work_dir.to_owned(), memory: Vec::new(), file: None, len: 0, crc: crc32fast::Hasher::new() }
+    }
+
+    /// Makes room for `bytes` at once.
+    pub(crate) fn reserve(&mut self, bytes: u64) {
+        self.memory.reserve_exact(bytes.min(MEMORY_BYTES as u64) as usize);
     }
 
     /// A section of these bytes.
@@ -55,6 +61,13 @@ impl SectionSink {
         self.write_file(&memory)?;
         self.memory = memory;
         self.memory.clear();
+        Ok(())
+    }
+
+    /// Moves everything to the temporary file and frees the memory.
+    pub(crate) fn spill(&mut self) -> Result<()> {
+        self.flush()?;
+        self.memory = Vec::new();
         Ok(())
     }
 
@@ -100,12 +113,10 @@ impl SectionSink {
         self.crc.clone().finalize()
     }
 
-    /// Everything written, to be read from the start.
-    fn into_reader(mut self) -> Result<Box<dyn Read>> {
-        let memory = Cursor::new(std::mem::take(&mut self.memory));
-        let Some(mut file) = self.file.take() else { return Ok(Box::new(memory)) };
+    fn put(mut self, writer: &mut ContainerWriter, entry: SectionEntry) -> Result<()> {
+        let Some(mut file) = self.file.take() else { return writer.write(entry, &self.memory) };
         file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("read a temporary file in", &self.work_dir, e))?;
-        Ok(Box::new(file.chain(memory)))
+        writer.copy(entry, &mut file.chain(self.memory.as_slice()))
     }
 }
 
@@ -129,12 +140,12 @@ impl Part {
     pub(crate) fn copy_to(self, writer: &mut ContainerWriter, column: u32, kind: Kind) -> Result<()> {
         match self {
             Self::Built(sink) => {
-                let (len, crc) = (sink.len(), sink.crc());
-                writer.copy(SectionEntry::plain(column, kind, len, crc), &mut sink.into_reader()?)
+                let entry = SectionEntry::plain(column, kind, sink.len(), sink.crc());
+                sink.put(writer, entry)
             }
             Self::Kept { bytes, crc } => {
                 let entry = SectionEntry::plain(column, kind, bytes.len() as u64, crc);
-                writer.copy(entry, &mut bytes.as_slice())
+                writer.write(entry, &bytes)
             }
         }
     }
@@ -156,7 +167,7 @@ impl SectionSink {
             decoded_crc: decoded.crc,
             ..*decoded
         };
-        writer.copy(entry, &mut self.into_reader()?)
+        self.put(writer, entry)
     }
 }
 

@@ -9,6 +9,9 @@ use std::{
 use super::{ALIGNMENT, Directory, Form, SectionEntry, header, trailer};
 use crate::{Error, Result, metadata::SegmentMetadata};
 
+/// Bytes copied from a stream at a time.
+const COPY_BYTES: usize = 1 << 18;
+
 /// Writes sections in the order given, then footer and trailer. A writer that is dropped before
 /// [`ContainerWriter::finish`] removes its file.
 pub struct ContainerWriter {
@@ -45,20 +48,27 @@ impl ContainerWriter {
         self.put(&[0u8; ALIGNMENT as usize][..padding as usize])
     }
 
+    /// Appends a section of these bytes, `entry.len` of them; the entry's offset is set here.
+    pub fn write(&mut self, mut entry: SectionEntry, bytes: &[u8]) -> Result<()> {
+        self.align()?;
+        entry.offset = self.at;
+        self.put(bytes)?;
+        self.sections.push(entry);
+        Ok(())
+    }
+
     /// Appends a section of `entry.len` bytes from a stream; the entry's offset is set here.
     pub fn copy(&mut self, mut entry: SectionEntry, from: &mut dyn Read) -> Result<()> {
         self.align()?;
         entry.offset = self.at;
-        let copied = match &mut self.out {
-            Some(out) => std::io::copy(&mut from.take(entry.len), out),
-            None => Ok(0),
+        let mut buffer = vec![0u8; COPY_BYTES.min(entry.len as usize)];
+        let mut left = entry.len;
+        while left > 0 {
+            let piece = &mut buffer[..left.min(COPY_BYTES as u64) as usize];
+            from.read_exact(piece).map_err(|e| Error::io("copy a section into segment file", &self.path, e))?;
+            self.put(piece)?;
+            left -= piece.len() as u64;
         }
-        .map_err(|e| Error::io("copy a section into segment file", &self.path, e))?;
-        if copied != entry.len {
-            let source = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-            return Err(Error::io("copy a section into segment file", &self.path, source));
-        }
-        self.at += entry.len;
         self.sections.push(entry);
         Ok(())
     }

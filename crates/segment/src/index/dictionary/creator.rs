@@ -14,8 +14,6 @@ use crate::{
 };
 
 const NONE: u32 = u32::MAX;
-/// Small non-negative whole numbers find their id in an array.
-const DIRECT: u64 = 1 << 16;
 /// Bytes of a section written at a time.
 const PIECE: usize = 1 << 18;
 
@@ -45,14 +43,30 @@ impl Order {
 }
 
 /// Distinct numbers as ordered keys.
+///
+/// Keys that lie close together, as most whole numbers do, find their id in an array; the others in a hash table.
 pub(crate) struct NumberDictionary {
     keys: Vec<u64>,
     ascending: bool,
     last: (u64, u32),
-    direct: Vec<u32>,
-    table: HashTable<u32>,
+    dense: Dense,
+    table: HashTable<(u64, u32)>,
     hasher: RandomState,
+    /// Lowest and highest key.
+    bounds: (u64, u64),
+    /// The table's length at which keys are looked at for density again.
+    next_look: usize,
 }
+
+/// Ids of all keys from `base` on; `NONE` where there is no such key.
+#[derive(Default)]
+struct Dense {
+    base: u64,
+    ids: Vec<u32>,
+}
+
+/// Slots of the array that a key may cost.
+const SLOTS_PER_KEY: u64 = 8;
 
 impl NumberDictionary {
     pub(crate) fn new() -> Self {
@@ -60,15 +74,23 @@ impl NumberDictionary {
             keys: Vec::new(),
             ascending: true,
             last: (0, NONE),
-            direct: Vec::new(),
+            dense: Dense::default(),
             table: HashTable::new(),
             hasher: RandomState::new(),
+            bounds: (u64::MAX, 0),
+            next_look: 16,
         }
     }
 
     /// The temporary id of `key`.
     #[inline]
     pub(crate) fn id(&mut self, key: u64) -> u32 {
+        let at = key.wrapping_sub(self.dense.base);
+        if let Some(&id) = self.dense.ids.get(at as usize)
+            && id != NONE
+        {
+            return id;
+        }
         if self.last.0 == key && self.last.1 != NONE {
             return self.last.1;
         }
@@ -79,49 +101,68 @@ impl NumberDictionary {
 
     fn next_ascending(&mut self, key: u64) -> u32 {
         if self.keys.last().is_none_or(|&last| last < key) {
-            self.keys.push(key);
-            return self.keys.len() as u32 - 1;
+            return self.push(key);
         }
         self.ascending = false;
-        for id in 0..self.keys.len() as u32 {
-            self.index(self.keys[id as usize], id);
+        if !self.make_dense() {
+            for id in 0..self.keys.len() as u32 {
+                self.insert(self.keys[id as usize], id);
+            }
         }
         self.find(key)
     }
 
-    #[inline]
+    fn push(&mut self, key: u64) -> u32 {
+        self.keys.push(key);
+        self.bounds = (self.bounds.0.min(key), self.bounds.1.max(key));
+        self.keys.len() as u32 - 1
+    }
+
     fn find(&mut self, key: u64) -> u32 {
-        let small = keys::to_i64(key) as u64;
-        if small < DIRECT
-            && let Some(&id) = self.direct.get(small as usize)
-            && id != NONE
-        {
+        let at = key.wrapping_sub(self.dense.base) as usize;
+        if at < self.dense.ids.len() {
+            let known = self.dense.ids[at];
+            if known != NONE {
+                return known;
+            }
+            let id = self.push(key);
+            self.dense.ids[at] = id;
             return id;
         }
-        if small >= DIRECT {
-            let hash = self.hasher.hash_one(key);
-            if let Some(&id) = self.table.find(hash, |&id| self.keys[id as usize] == key) {
-                return id;
-            }
+        let hash = self.hasher.hash_one(key);
+        if let Some(&(_, id)) = self.table.find(hash, |&(other, _)| other == key) {
+            return id;
         }
-        let id = self.keys.len() as u32;
-        self.keys.push(key);
-        self.index(key, id);
+        let id = self.push(key);
+        self.insert(key, id);
+        if self.table.len() >= self.next_look {
+            self.next_look = self.table.len() * 2;
+            self.make_dense();
+        }
         id
     }
 
-    fn index(&mut self, key: u64, id: u32) {
-        let small = keys::to_i64(key) as u64;
-        if small < DIRECT {
-            if self.direct.len() <= small as usize {
-                self.direct.resize((small as usize + 1).next_power_of_two(), NONE);
-            }
-            self.direct[small as usize] = id;
-        } else {
-            let (all, hasher) = (&self.keys, &self.hasher);
-            let hash = hasher.hash_one(key);
-            self.table.insert_unique(hash, id, |&other| hasher.hash_one(all[other as usize]));
+    fn insert(&mut self, key: u64, id: u32) {
+        let hasher = &self.hasher;
+        self.table.insert_unique(hasher.hash_one(key), (key, id), |&(other, _)| hasher.hash_one(other));
+    }
+
+    /// Moves all keys into the array if they are close enough, with room at both ends.
+    fn make_dense(&mut self) -> bool {
+        let (low, high) = self.bounds;
+        let span = high.saturating_sub(low);
+        if span > self.keys.len() as u64 * SLOTS_PER_KEY + 4096 {
+            return false;
         }
+        let base = low.saturating_sub(span / 2);
+        let slots = high.saturating_add(span / 2) - base + 1;
+        self.dense = Dense { base, ids: vec![NONE; slots as usize] };
+        for (&key, id) in self.keys.iter().zip(0..) {
+            self.dense.ids[(key - base) as usize] = id;
+        }
+        self.table = HashTable::new();
+        self.next_look = 16;
+        true
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -138,12 +179,13 @@ impl NumberDictionary {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.keys.capacity() * 8 + self.table.capacity() * 5 + self.direct.capacity() * 4
+        self.keys.capacity() * 8 + self.table.capacity() * 17 + self.dense.ids.capacity() * 4
     }
 
     /// Frees the look-up table; no id can be asked for afterwards.
     pub(crate) fn order(&mut self) -> Order {
         self.table = HashTable::new();
+        self.dense = Dense::default();
         if self.ascending {
             return Order::IDENTITY;
         }
@@ -176,6 +218,54 @@ pub(crate) struct VarDictionary {
     table: HashTable<(u32, u32)>,
     hasher: RandomState,
     longest: usize,
+    recent: Vec<Recent>,
+}
+
+/// A short value seen before, compared without touching the arena.
+#[derive(Clone, Copy)]
+struct Recent {
+    words: [u64; 4],
+    len: u32,
+    id: u32,
+}
+
+/// Places for values seen before.
+const RECENT: usize = 2048;
+/// With more values than this they only push each other out.
+const RECENT_VALUES: usize = 3000;
+const NOTHING: Recent = Recent { words: [0; 4], len: NONE, id: NONE };
+
+/// A value of at most 32 bytes as words that, with its length, are its own only.
+#[inline]
+fn words(value: &[u8]) -> Option<[u64; 4]> {
+    let word = |at: usize| match value.get(at..at + 8) {
+        Some(b) => u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]),
+        None => 0,
+    };
+    let half = |at: usize| match value.get(at..at + 4) {
+        Some(b) => u64::from(u32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        None => 0,
+    };
+    let len = value.len();
+    match len {
+        0 => Some([0; 4]),
+        1..4 => Some([u64::from(value[0]) | u64::from(value[len / 2]) << 8 | u64::from(value[len - 1]) << 16, 0, 0, 0]),
+        4..8 => Some([half(0) | half(len - 4) << 32, 0, 0, 0]),
+        8..=16 => Some([word(0), word(len - 8), 0, 0]),
+        17..=32 => Some([word(0), word(8), word(len - 16), word(len - 8)]),
+        _ => None,
+    }
+}
+
+/// Where among the recent ones a value has its place.
+#[inline]
+fn place(words: &[u64; 4], len: usize) -> usize {
+    let mixed = words[0]
+        ^ words[1].rotate_left(21)
+        ^ words[2].rotate_left(11)
+        ^ words[3].rotate_left(37)
+        ^ (len as u64).rotate_left(50);
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize
 }
 
 impl VarDictionary {
@@ -190,17 +280,34 @@ impl VarDictionary {
             table: HashTable::new(),
             hasher: RandomState::new(),
             longest: 0,
+            recent: Vec::new(),
         }
     }
 
     /// The temporary id of `value`.
     #[inline]
     pub(crate) fn id(&mut self, value: &[u8]) -> u32 {
-        if self.last != NONE && get(&self.bytes, &self.ends, self.last) == value {
+        if self.ascending {
+            if self.last != NONE && get(&self.bytes, &self.ends, self.last) == value {
+                return self.last;
+            }
+            self.last = self.next_ascending(value);
             return self.last;
         }
-        let id = if self.ascending { self.next_ascending(value) } else { self.find(value) };
-        self.last = id;
+        if self.ends.len() > RECENT_VALUES {
+            return self.find(value);
+        }
+        let Some(words) = words(value) else { return self.find(value) };
+        if self.recent.is_empty() {
+            self.recent = vec![NOTHING; RECENT];
+        }
+        let at = place(&words, value.len());
+        let recent = self.recent[at];
+        if recent.words == words && recent.len as usize == value.len() {
+            return recent.id;
+        }
+        let id = self.find(value);
+        self.recent[at] = Recent { words, len: value.len() as u32, id };
         id
     }
 
@@ -266,6 +373,7 @@ impl VarDictionary {
     /// Frees the look-up table; no id can be asked for afterwards.
     pub(crate) fn order(&mut self) -> Order {
         self.table = HashTable::new();
+        self.recent = Vec::new();
         if self.ascending {
             return Order::IDENTITY;
         }
@@ -338,4 +446,42 @@ pub(crate) fn var_bytes(value: &Value) -> Option<Vec<u8>> {
         Value::BigDecimal(v) => v.to_plain_string().into_bytes(),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_numbers_have_one_id() {
+        let sparse: Vec<u64> = (0..5_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+        let dense: Vec<u64> = (0..50_000u64).map(|i| (1 << 63) + 19_920_101 + i * 7919 % 30_000).collect();
+        let edges = vec![u64::MAX, 0, u64::MAX - 3, 5, 0, u64::MAX, 1, 2, 3];
+        let both: Vec<u64> = dense.iter().take(9_000).zip(&sparse).flat_map(|(&a, &b)| [a, b]).collect();
+        for numbers in [sparse, dense, edges, both, (0..100).chain(0..200).collect()] {
+            let mut dictionary = NumberDictionary::new();
+            let mut seen = std::collections::HashMap::new();
+            for &number in numbers.iter().chain(&numbers) {
+                let next = seen.len() as u32;
+                assert_eq!(dictionary.id(number), *seen.entry(number).or_insert(next));
+            }
+            assert_eq!(dictionary.len() as usize, seen.len());
+        }
+    }
+
+    #[test]
+    fn equal_texts_have_one_id() {
+        let mut texts: Vec<String> = (0..50).map(|len| "x".repeat(len)).collect();
+        texts.extend((0..9_000).map(|i| format!("{}{}", i * 7919 % 6_000, "-".repeat(i % 40))));
+        texts.extend(["ab", "ba", "aab", "aba", "abcd", "abdc", "abcdefgh", "abcdefgi"].map(str::to_owned));
+        let mut dictionary = VarDictionary::new(DataType::String);
+        let mut seen = std::collections::HashMap::new();
+        for text in texts.iter().chain(texts.iter().rev()) {
+            let next = seen.len() as u32;
+            assert_eq!(dictionary.id(text.as_bytes()), *seen.entry(text).or_insert(next), "{text}");
+        }
+        let order = dictionary.order();
+        let sorted: Vec<&[u8]> = (0..dictionary.len()).map(|id| dictionary.get(order.temporary(id))).collect();
+        assert!(sorted.is_sorted_by(|a, b| a < b));
+    }
 }

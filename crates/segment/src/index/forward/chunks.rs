@@ -88,6 +88,11 @@ impl ChunkWriter {
         Ok((self.directory, self.chunks))
     }
 
+    /// Moves closed chunks to the temporary file.
+    pub(crate) fn spill(&mut self) -> Result<()> {
+        self.chunks.spill()
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + self.ends.capacity() * 4 + self.directory.capacity() + self.chunks.memory_bytes()
     }

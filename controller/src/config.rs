@@ -23,7 +23,7 @@ pub struct ControllerConfig {
     pub work_dir: PathBuf,
     /// Options of the deep store: `pinot.controller.storage.factory.<scheme>.*` with the scheme as first part.
     pub storage: std::collections::BTreeMap<String, String>,
-    /// A session that is silent for so long is dead. Default 6 s.
+    /// A session that is silent for so long is dead. Default 10 s.
     pub lease: Duration,
     /// How long brokers wait after a start of the controller for known servers to come back. Default 8 s.
     pub settle: Duration,
@@ -72,7 +72,7 @@ impl ControllerConfig {
             data_dir,
             work_dir,
             storage: p.subset("pinot.controller.storage.factory."),
-            lease: p.period("controller.session.lease", Duration::from_secs(6))?,
+            lease: p.period("controller.session.lease", Duration::from_secs(10))?,
             settle: p.period("controller.session.settle", Duration::from_secs(8))?,
             retention_period: retention_period(p)?,
             deleted_segments_retention_days: p.u64("controller.deleted.segments.retentionInDays", 7)?,

@@ -296,13 +296,12 @@ impl Ingestion {
             let Some(entry) = state.table(table).and_then(|table| table.segments.get(segment)) else { return true };
             let live = cluster.live();
             let replicas = live.replicas(table, segment);
-            let mut holders = entry.ideal.keys().filter(|id| live.is_live(id)).peekable();
-            holders.peek().is_some()
-                && holders.all(|id| {
-                    replicas.get(id).is_some_and(|current| {
-                        current.state == "ERROR" || (current.state == "ONLINE" && current.crc == entry.record.crc)
-                    })
+            // Dead servers are not waited for.
+            entry.ideal.keys().filter(|id| live.is_live(id)).all(|id| {
+                replicas.get(id).is_some_and(|current| {
+                    current.state == "ERROR" || (current.state == "ONLINE" && current.crc == entry.record.crc)
                 })
+            })
         };
         if !self.cluster.wait_until(self.cluster.config.online_wait, loaded).await {
             tracing::warn!(table, segment, "the segment is committed, but not every replica has loaded it yet");
@@ -345,12 +344,33 @@ impl Ingestion {
                 tracing::warn!(path, error = chain(&error), "a file could not be deleted from the deep store");
                 continue;
             }
+            self.remove_unfinished(&path).await;
             let forgotten = self.cluster.write(|_| Ok((vec![Change::RemoveTombstone(path.clone())], ()))).await;
             if let Err(error) = forgotten {
                 tracing::warn!(path, %error, "a deletion could not be recorded");
                 return;
             }
             tracing::info!(path, "deleted from the deep store");
+        }
+    }
+
+    /// A local store writes to `<file>#<number>` and renames: a crash in between leaves that file.
+    async fn remove_unfinished(&self, path: &str) {
+        let Some(target) = self.local_root.as_ref().map(|root| root.join(path)) else { return };
+        let (Some(folder), Some(name)) = (target.parent(), target.file_name().and_then(|name| name.to_str())) else {
+            return;
+        };
+        let prefix = format!("{name}#");
+        // A folder that is not there holds nothing.
+        let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            let found = entry.file_name();
+            let number = found.to_str().and_then(|found| found.strip_prefix(&prefix));
+            if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+                && let Err(error) = tokio::fs::remove_file(entry.path()).await
+            {
+                tracing::warn!(file = %entry.path().display(), %error, "a half-written file could not be deleted");
+            }
         }
     }
 }

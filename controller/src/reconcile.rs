@@ -17,6 +17,10 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Between two attempts to have segments in state ERROR fetched again.
 const RETRY_PERIOD: Duration = Duration::from_secs(30);
 
+/// Before the first look for segments that have outlived their retention: an operator who has just seen a wrong
+/// setting has a moment to mend it.
+const FIRST_RETENTION: Duration = Duration::from_secs(120);
+
 /// Starts all of them.
 pub(crate) fn start(tasks: &Tasks, cluster: &Arc<Cluster>, ingestion: &Arc<Ingestion>, clock: &Arc<dyn Clock>) {
     {
@@ -36,9 +40,13 @@ pub(crate) fn start(tasks: &Tasks, cluster: &Arc<Cluster>, ingestion: &Arc<Inges
     }
     {
         let (cluster, ingestion, clock) = (Arc::clone(cluster), Arc::clone(ingestion), Arc::clone(clock));
-        tasks.spawn_loop("retention", cluster.config.retention_period, move || {
+        let period = cluster.config.retention_period;
+        let mut pause = period.min(FIRST_RETENTION);
+        tasks.spawn_loop("retention", Duration::ZERO, move || {
             let (cluster, ingestion, clock) = (Arc::clone(&cluster), Arc::clone(&ingestion), Arc::clone(&clock));
+            let before = std::mem::replace(&mut pause, period);
             async move {
+                tokio::time::sleep(before).await;
                 match retention(&cluster, clock.now_ms()).await {
                     Ok(0) => {}
                     Ok(removed) => {

@@ -68,6 +68,9 @@ pub(crate) fn validate(state: &State, config: &TableConfig, schema: &Schema, ski
         !(skip.task && under("/task")) && !(skip.upsert && (under("/upsertConfig") || under("/dedupConfig")))
     });
     refuse_first(mistakes)?;
+    if !skip.task {
+        validate_tasks(config)?;
+    }
     // Whether expressions can be read is for those to say who run them.
     ::ingest::Pipeline::new(schema, config, 0).map_err(|error| Error::Invalid(error.to_string()))?;
     let other = match config.table_type() {
@@ -82,6 +85,44 @@ pub(crate) fn validate(state: &State, config: &TableConfig, schema: &Schema, ski
         refuse_first(model::table_config::validate_hybrid_pair(offline, realtime))?;
     }
     Ok(())
+}
+
+/// Tasks that minions know.
+const TASK_TYPES: [&str; 7] = [
+    "SegmentGenerationAndPushTask",
+    "MergeRollupTask",
+    "RealtimeToOfflineSegmentsTask",
+    "PurgeTask",
+    "RefreshSegmentTask",
+    "UpsertCompactionTask",
+    "UpsertCompactMergeTask",
+];
+
+fn validate_tasks(config: &TableConfig) -> Result<(), Error> {
+    for (task, settings) in config.tasks().into_iter().flatten() {
+        if !TASK_TYPES.contains(&task.as_str()) {
+            return Err(Error::Invalid(format!(
+                "Task generator not found for task type: {task}, while validating table configs for table: {}",
+                config.table_name()
+            )));
+        }
+        if let Some(schedule) = settings.get("schedule").and_then(Value::as_str)
+            && !looks_like_cron(schedule)
+        {
+            return Err(Error::Invalid(format!("Task {task} contains an invalid cron schedule: {schedule}")));
+        }
+    }
+    Ok(())
+}
+
+/// Six or seven fields: seconds, minutes, hours, day of month, month, day of week, and perhaps the year.
+fn looks_like_cron(text: &str) -> bool {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let is_field = |field: &&str| {
+        field.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '*' | '?' | '/' | ',' | '-' | '#'))
+    };
+    let is_number = |field: &str| field.starts_with(|c: char| c.is_ascii_digit() || c == '*');
+    (6..=7).contains(&fields.len()) && fields.iter().all(is_field) && fields[..3].iter().all(|field| is_number(field))
 }
 
 /// The most basic mistake comes first.
@@ -107,6 +148,9 @@ fn validate_tenants(state: &State, config: &TableConfig) -> Result<(), Error> {
     };
     Err(Error::Invalid(format!("Failed to calculate instance partitions for table: {name}, reason: {reason}")))
 }
+
+/// What a REALTIME table is told: it is kept, and it stays empty.
+pub(crate) const NO_STREAMS: &str = "this version does not consume streams: the table gets no rows";
 
 /// Plans the creation of a table. With `schema` given, that one is meant, not the stored one.
 pub(crate) fn plan_create(
@@ -143,9 +187,7 @@ pub(crate) fn plan_create(
         validate_tenants(state, &config)?;
     }
     if config.table_type() == TableType::Realtime {
-        return Err(Error::NotSupported(format!(
-            "Table {name} cannot be created: this version does not consume streams yet; create an OFFLINE table"
-        )));
+        tracing::warn!(table = %name, "{NO_STREAMS}");
     }
     Ok(Change::PutTable(TableEntry::new(config, true, now_ms, now_ms)))
 }
@@ -232,4 +274,24 @@ pub(crate) fn candidates(state: &State, config: &TableConfig, live: &BTreeSet<St
     let all: Vec<String> = servers.map(|instance| instance.id.clone()).collect();
     let alive: Vec<String> = all.iter().filter(|id| live.contains(*id)).cloned().collect();
     if alive.len() >= config.replication() as usize { alive } else { all }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cron_schedules() {
+        for (text, valid) in [
+            ("0 */10 * ? * *", true),
+            ("0 0 12 * * ? 2030", true),
+            ("0 15 10 ? * MON-FRI", true),
+            ("every day", false),
+            ("", false),
+            ("* * * * *", false),
+            ("a b c d e f", false),
+        ] {
+            assert_eq!(looks_like_cron(text), valid, "{text}");
+        }
+    }
 }

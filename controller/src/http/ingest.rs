@@ -28,7 +28,7 @@ pub(crate) fn routes() -> Routes {
 
 /// A file upload.
 #[derive(utoipa::ToSchema)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "describes the body")]
 struct FileUpload {
     /// The file to ingest.
     #[schema(value_type = String, format = Binary)]
@@ -87,9 +87,9 @@ async fn from_file(State(app): State<Arc<App>>, params: Params, request: Request
         }
     };
     let table = target.table.clone();
-    let _receiving = app.uploads.acquire().await.map_err(|_| ApiError::unavailable("the controller is stopping"))?;
+    let receiving = app.uploads.acquire().await.map_err(|_| ApiError::unavailable("the controller is stopping"))?;
     let upload = receive(&app, target, request).await.map_err(|error| failed(&table, error))?;
-    drop(_receiving);
+    drop(receiving);
     ingest(app, upload).await
 }
 

@@ -31,6 +31,15 @@ pub(crate) fn routes() -> Routes {
 /// Largest schema document.
 const MAX_BYTES: usize = 8 << 20;
 
+/// A schema as a file.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "describes the body")]
+struct SchemaUpload {
+    /// One file; the part's name is free.
+    #[schema(value_type = String, format = Binary)]
+    schema: Vec<u8>,
+}
+
 /// A document that comes as a JSON body or as the one part of a multipart body.
 pub(crate) struct Document(pub Bytes);
 
@@ -143,7 +152,7 @@ async fn of_table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resu
 }
 
 /// Adds a schema, or replaces it by one that is compatible
-#[utoipa::path(post, path = "/schemas", tag = "Schema", params(("override" = Option<bool>, Query, description = "Replace a schema of the same name. Default true"), ("force" = Option<bool>, Query, description = "Replace it even by an incompatible one")), request_body(content((Value = "application/json"), (Value = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 409)))]
+#[utoipa::path(post, path = "/schemas", tag = "Schema", params(("override" = Option<bool>, Query, description = "Replace a schema of the same name. Default true"), ("force" = Option<bool>, Query, description = "Replace it even by an incompatible one")), request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 409)))]
 async fn add(State(app): State<Arc<App>>, params: Params, Document(body): Document) -> Result<Json<Value>, ApiError> {
     let (schema, unrecognized) = read(&body)?;
     let name = schema.name.clone();
@@ -166,7 +175,7 @@ async fn add(State(app): State<Arc<App>>, params: Params, Document(body): Docume
 }
 
 /// Replaces a schema by one that adds columns
-#[utoipa::path(put, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path), ("reload" = Option<bool>, Query, description = "Load the new columns into the segments of the table"), ("force" = Option<bool>, Query)), request_body(content((Value = "application/json"), (Value = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 404)))]
+#[utoipa::path(put, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path), ("reload" = Option<bool>, Query, description = "Load the new columns into the segments of the table"), ("force" = Option<bool>, Query)), request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 404)))]
 async fn update(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -224,7 +233,7 @@ async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result
 }
 
 /// Checks a schema without storing it
-#[utoipa::path(post, path = "/schemas/validate", tag = "Schema", request_body(content((Value = "application/json"), (Value = "multipart/form-data"))), responses((status = 200), (status = 400)))]
+#[utoipa::path(post, path = "/schemas/validate", tag = "Schema", request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400)))]
 async fn validate(Document(body): Document) -> Result<Json<Value>, ApiError> {
     let (schema, unrecognized) = read(&body)?;
     let mut shown = schema.to_json();

@@ -20,6 +20,7 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(ideal_state))
         .routes(routes!(external_view))
         .routes(routes!(segments_status))
+        .routes(routes!(status))
         .routes(routes!(instances))
         .routes(routes!(rebuild_broker_resource))
         .routes(routes!(jobs))
@@ -113,6 +114,35 @@ async fn segments_status(
     let view = app.cluster.external_view(name);
     let status = |(segment, entry): (&String, &cluster::SegmentEntry)| json!({ "segmentName": segment, "segmentStatus": segment_status(&entry.ideal, view.get(segment)) });
     Ok(Json::pretty(table.segments.iter().map(status).collect::<Value>()))
+}
+
+/// Whether a table takes rows in as it should
+#[utoipa::path(get, path = "/tables/{tableName}/status", tag = "Table", params(("tableName" = String, Path), ("type" = String, Query)), responses((status = 200), (status = 500)))]
+async fn status(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    let failed = |reason: String| {
+        Error::Internal(format!("Failed to get status (ingestion status) for table {name}. Reason: {reason}"))
+    };
+    let table_type = params.table_type("type").ok().flatten();
+    let table_type = table_type.ok_or_else(|| failed("Table type should either be realtime|offline".to_owned()))?;
+    let found = resolve::existing(&app.cluster.read(), &name, Some(table_type))?;
+    let Some(found) = found.first() else {
+        let missing = format!("Specified table name: {name} of type: {table_type} does not exist.");
+        return Err(failed(missing).into());
+    };
+    match table_type {
+        TableType::Offline => Err(failed(format!(
+            "Cannot retrieve ingestion status for Table : {found} since it does not use the built-in \
+             SegmentGenerationAndPushTask task"
+        ))
+        .into()),
+        TableType::Realtime => Ok(Json::pretty(json!({
+            "ingestionStatus": { "ingestionState": "UNHEALTHY", "errorMessage": crate::tables::NO_STREAMS }
+        }))),
+    }
 }
 
 /// Brokers and servers of a table

@@ -146,6 +146,7 @@ async fn restart() {
 
     // A crash after a file was stored and before its segment was recorded; another in the middle of an upload.
     std::fs::write(dir.path().join("deep/t/half"), b"half").unwrap();
+    std::fs::write(dir.path().join("deep/t/half#1"), b"ha").unwrap();
     let path = metadata::RecordPath::parse("PROPERTYSTORE/DEEP_STORE_DELETIONS/t/half").unwrap();
     let intent = serde_json::to_vec(&json!({"path": "t/half", "dueMs": i64::MAX, "pending": true})).unwrap();
     store.put(&path, intent, metadata::Expect::Any).await.unwrap();

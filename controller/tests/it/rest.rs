@@ -117,6 +117,8 @@ async fn tables() {
             ("POST", "/tables", with("tenants", json!({"broker": "No"})), 400, json!({"error": "Failed to find instances with tag: No_BROKER for table: t_OFFLINE"})),
             ("POST", "/tables", with("tableIndexConfig", json!({"invertedIndexColumns": ["nope"]})), 400, json!({"error": "~Failed to find column: nope in schema"})),
             ("POST", "/tables", with("tableType", json!("SIDEWAYS")), 400, json!({"error": "~SIDEWAYS"})),
+            ("POST", "/tables", with("task", json!({"taskTypeConfigsMap": {"NoSuchTask": {}}})), 400, json!({"error": "~Task generator not found for task type: NoSuchTask"})),
+            ("POST", "/tables", with("task", json!({"taskTypeConfigsMap": {"PurgeTask": {"schedule": "every day"}}})), 400, json!({"error": "Task PurgeTask contains an invalid cron schedule: every day"})),
             ("POST", "/tables/validate", with("colour", json!("red")), 200, json!({"OFFLINE": {"tableName": "t_OFFLINE", "tenants": {}}, "unrecognizedProperties": {"/colour": "red"}})),
             ("POST", "/tables", with("colour", json!("red")), 200, json!({"unrecognizedProperties": {"/colour": "red"}, "status": "Table t_OFFLINE successfully added"})),
             ("POST", "/tables", table_config("t"), 409, json!({"error": "~Table config for t_OFFLINE already exists"})),
@@ -239,6 +241,17 @@ async fn the_document_of_the_api() {
     for path in ["/schemas", "/tables/{tableName}", "/segments/{tableName}/{segmentName}/metadata", "/ingestFromFile"] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
+    let mut ids: Vec<&Value> = Vec::new();
+    for operations in document["paths"].as_object().unwrap().values() {
+        for operation in operations.as_object().unwrap().values() {
+            ids.push(&operation["operationId"]);
+            for response in operation["responses"].as_object().unwrap().values() {
+                assert!(!response["description"].as_str().unwrap().is_empty());
+            }
+        }
+    }
+    let distinct: std::collections::BTreeSet<String> = ids.iter().map(ToString::to_string).collect();
+    assert_eq!(distinct.len(), ids.len());
     let upload = &document["paths"]["/ingestFromFile"]["post"]["requestBody"]["content"];
     assert!(upload["multipart/form-data"].is_object(), "{upload}");
     let (status, page) = cluster.get("/help").await;
@@ -246,4 +259,8 @@ async fn the_document_of_the_api() {
     let response = cluster.http.get(cluster.url("/schemas")).send().await.unwrap();
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     assert!(response.headers().contains_key("pinot-controller-version"));
+    let html = cluster.http.get(cluster.url("/schemas")).header("accept", "text/html");
+    assert_eq!(crate::cluster::answer(html).await, (406, json!({"code": 406, "error": "HTTP 406 Not Acceptable"})));
+    let page = cluster.http.get(cluster.url("/")).header("accept", "text/html");
+    assert_eq!(crate::cluster::answer(page).await.0, 200);
 }

@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, header};
-use utoipa::openapi::OpenApi;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::ApiError;
 
@@ -27,6 +27,7 @@ include!(concat!(env!("OUT_DIR"), "/swagger_assets.rs"));
 /// The document's server is `/`, so that "Try it out" asks the address that the page came from.
 pub fn routes(mut document: OpenApi) -> Router {
     document.servers = Some(vec![utoipa::openapi::Server::new("/")]);
+    complete(&mut document);
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
     // JSON is YAML.
     let yaml = json.clone();
@@ -40,6 +41,29 @@ pub fn routes(mut document: OpenApi) -> Router {
         .route("/swaggerui-dist", get(|| async { Redirect::temporary("/help") }))
         .route("/swaggerui-dist/", get(|| async { Redirect::temporary("/help") }))
         .route("/swaggerui-dist/{file}", get(asset))
+}
+
+/// Gives every operation an id of its own, made of method and path, and every response a description: both are asked
+/// for by the standard, and handlers are named after what they do, not where they are.
+fn complete(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let operations =
+            [("get", &mut item.get), ("put", &mut item.put), ("post", &mut item.post), ("delete", &mut item.delete)];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+            operation.operation_id = Some(words.fold(method.to_owned(), |id, word| format!("{id}_{word}")));
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && response.description.is_empty()
+                {
+                    let status = status.parse::<u16>().ok().and_then(|status| StatusCode::from_u16(status).ok());
+                    let reason = status.and_then(|status| status.canonical_reason());
+                    response.description = reason.unwrap_or("Answer").to_owned();
+                }
+            }
+        }
+    }
 }
 
 fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {

@@ -68,6 +68,11 @@ async fn around(State(finish): State<Finish>, request: Request, next: Next) -> R
         response
     } else if let Err(error) = check_path(request.uri().path()) {
         error.into_response()
+    } else if finish.style == ErrorStyle::Controller
+        && request.method() == Method::GET
+        && !accepts_any_or_json(request.headers())
+    {
+        refuse_json(next.run(request).await)
     } else {
         next.run(request).await
     };
@@ -76,6 +81,26 @@ async fn around(State(finish): State<Finish>, request: Request, next: Next) -> R
     }
     for (name, value) in &finish.headers {
         response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
+}
+
+/// Whether a client takes JSON. One that names no type takes all.
+fn accepts_any_or_json(headers: &http::HeaderMap) -> bool {
+    let mut named = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    named.peek().is_none()
+        || named.flat_map(|value| value.split(',')).any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            matches!(range, "*/*" | "application/*" | "application/json" | "*" | "")
+        })
+}
+
+/// For a client that does not take JSON: other answers pass, JSON of a success becomes status 406.
+fn refuse_json(response: Response) -> Response {
+    let json =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    if json && response.status().is_success() {
+        return ApiError::new(StatusCode::NOT_ACCEPTABLE, "HTTP 406 Not Acceptable").into_response();
     }
     response
 }

@@ -1,11 +1,13 @@
 //! What the controller knows of a segment, as far as routing needs it.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+};
 
-use model::{DataType, Value};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use model::{DataType, PartitionConfig, PartitionFunction, Value, bloom::BloomFilter};
 use serde::Deserialize;
-
-use super::partition::Partitions;
 
 /// Facts of one segment. Everything may be unknown: an unknown fact prunes nothing.
 #[derive(Debug, Default)]
@@ -22,13 +24,22 @@ pub struct ColumnFacts {
     /// Lowest and highest stored value, in the column's type.
     pub min_max: Option<(Value, Value)>,
     pub partitions: Option<Partitions>,
-    pub bloom: Option<Box<dyn Membership>>,
+    pub bloom: Option<BloomFilter>,
 }
 
-/// May the segment's column hold a value?
-pub trait Membership: Send + Sync + std::fmt::Debug {
-    /// False means certainly not. `value` has the column's type.
-    fn might_contain(&self, value: &Value) -> bool;
+/// Which partitions of a column occur in the segment.
+#[derive(Debug)]
+pub struct Partitions {
+    pub function: PartitionFunction,
+    /// Ascending.
+    pub ids: Vec<u32>,
+}
+
+impl Partitions {
+    /// False when the value's partition is certainly none of the segment's.
+    pub fn may_hold(&self, value: &Value) -> bool {
+        self.function.partition(value).is_none_or(|partition| self.ids.binary_search(&partition).is_ok())
+    }
 }
 
 /// The controller's record, as far as it is read here.
@@ -57,6 +68,8 @@ struct Column {
     min: Option<String>,
     max: Option<String>,
     partitions: Option<PartitionRecord>,
+    /// In base64.
+    bloom: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,8 +81,9 @@ struct PartitionRecord {
 }
 
 impl SegmentFacts {
-    /// Reads the record of a segment. One that cannot be read gives no facts, and so is never pruned.
-    pub fn parse(record_json: &str) -> Self {
+    /// Reads the record of a segment. One that cannot be read gives no facts, and so is never pruned. `partitioning` is
+    /// the table config's, by column.
+    pub fn parse(record_json: &str, partitioning: &BTreeMap<String, PartitionConfig>) -> Self {
         let Ok(record) = serde_json::from_str::<Record>(record_json) else { return Self::default() };
         let columns = record.metadata.map(|metadata| metadata.columns).unwrap_or_default();
         Self {
@@ -77,22 +91,38 @@ impl SegmentFacts {
             start_time_ms: record.start_time_ms,
             end_time_ms: record.end_time_ms,
             creation_time_ms: record.push_time_ms.max(record.creation_time_ms),
-            columns: columns.into_iter().map(|column| (column.name.clone(), ColumnFacts::from(column))).collect(),
+            columns: columns
+                .into_iter()
+                .map(|column| (column.name.clone(), ColumnFacts::new(&column, partitioning.get(&column.name))))
+                .collect(),
         }
     }
 }
 
-impl From<Column> for ColumnFacts {
-    fn from(column: Column) -> Self {
+impl ColumnFacts {
+    fn new(column: &Column, config: Option<&PartitionConfig>) -> Self {
         let parse = |text: Option<&String>| parse_value(column.data_type, text?);
         let min_max = parse(column.min.as_ref()).zip(parse(column.max.as_ref()));
-        let partitions = column.partitions.map(|record| Partitions {
-            function: record.function,
-            count: record.num_partitions,
-            ids: record.partitions,
-        });
-        Self { min_max, partitions, bloom: None }
+        let partitions = column.partitions.as_ref().and_then(|record| partitions(record, config));
+        let bloom = column
+            .bloom
+            .as_ref()
+            .and_then(|text| BloomFilter::from_bytes(column.data_type, &BASE64_STANDARD.decode(text).ok()?).ok());
+        Self { min_max, partitions, bloom }
     }
+}
+
+/// How a segment was partitioned. The config fills in what the record does not say, unless it has changed since.
+fn partitions(record: &PartitionRecord, config: Option<&PartitionConfig>) -> Option<Partitions> {
+    let none = BTreeMap::new();
+    let same = config.filter(|config| {
+        config.function.eq_ignore_ascii_case(&record.function) && config.num_partitions == record.num_partitions
+    });
+    let function_config = same.map_or(&none, |config| &config.function_config);
+    let function = PartitionFunction::new(&record.function, record.num_partitions, function_config).ok()?;
+    let mut ids = record.partitions.clone();
+    ids.sort_unstable();
+    Some(Partitions { function, ids })
 }
 
 /// A value from its text in a segment's metadata.
@@ -120,15 +150,32 @@ mod tests {
         let facts = SegmentFacts::parse(
             r#"{"totalDocs":10,"creationTimeMs":5,"pushTimeMs":7,"endTimeMs":9,"crc":"1","metadata":{"columns":[
                 {"name":"a","dataType":"INT","min":"-3","max":"12","cardinality":4,
-                 "partitions":{"function":"Modulo","numPartitions":4,"partitions":[1]}},
-                {"name":"s","dataType":"STRING","min":"x","max":"y"},
+                 "partitions":{"function":"Modulo","numPartitions":4,"partitions":[3,1]}},
+                {"name":"s","dataType":"STRING","min":"x","max":"y","bloom":"AAAA"},
                 {"name":"odd","dataType":"INT","min":"x","max":"12"}]}}"#,
+            &BTreeMap::new(),
         );
         assert_eq!((facts.total_docs, facts.creation_time_ms, facts.end_time_ms), (Some(10), Some(7), Some(9)));
         assert_eq!(facts.columns["a"].min_max, Some((Value::Int(-3), Value::Int(12))));
-        assert_eq!(facts.columns["a"].partitions.as_ref().map(|p| p.count), Some(4));
+        let partitions = facts.columns["a"].partitions.as_ref().unwrap();
+        let held: Vec<i32> = (0..8).filter(|v| partitions.may_hold(&Value::Int(*v))).collect();
+        assert_eq!(held, [1, 3, 5, 7]);
+        assert_eq!(facts.columns["s"].bloom, None, "no filter");
         assert_eq!(facts.columns["odd"].min_max, None);
-        assert!(SegmentFacts::parse("").columns.is_empty());
-        assert!(SegmentFacts::parse("[1]").total_docs.is_none());
+        for other in ["", "[1]", "{\"metadata\":3}"] {
+            assert!(SegmentFacts::parse(other, &BTreeMap::new()).columns.is_empty());
+        }
+    }
+
+    #[test]
+    fn reads_a_bloom_filter() {
+        // One block with all bits set but those of its last word: it holds nothing.
+        let mut words = [u32::MAX; 10];
+        (words[0], words[1], words[9]) = (1, 0, 0);
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let column = serde_json::json!({"name": "s", "dataType": "STRING", "bloom": BASE64_STANDARD.encode(bytes)});
+        let record = serde_json::json!({"metadata": {"columns": [column]}}).to_string();
+        let facts = SegmentFacts::parse(&record, &BTreeMap::new());
+        assert!(!facts.columns["s"].bloom.as_ref().unwrap().might_contain(&Value::String("x".to_owned())));
     }
 }

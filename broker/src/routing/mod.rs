@@ -5,7 +5,6 @@
 
 pub mod facts;
 pub mod health;
-pub mod partition;
 pub mod prune;
 pub mod select;
 pub mod servers;

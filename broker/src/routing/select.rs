@@ -165,3 +165,141 @@ fn choose<'a>(
     }
     suspected
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use proto::{QueryClient, QueryError, v1};
+
+    use super::*;
+    use crate::{
+        routing::{
+            ServerClients,
+            servers::{ServerUpdate, name_servers, with_server},
+        },
+        rpc::session::table_route,
+    };
+
+    struct NoClient;
+
+    #[async_trait]
+    impl QueryClient for NoClient {
+        async fn execute(&self, _: v1::ExecuteRequest, _: Duration) -> Result<v1::ExecuteResponse, QueryError> {
+            Err(QueryError::ShuttingDown)
+        }
+        async fn cancel(&self, _: u64) -> Result<bool, QueryError> {
+            Ok(false)
+        }
+    }
+
+    impl ServerClients for NoClient {
+        fn client(&self, _: &str, _: &str, _: u16) -> Arc<dyn QueryClient> {
+            Arc::new(Self)
+        }
+    }
+
+    fn servers(names: &[&str]) -> Servers {
+        let mut servers = Servers::new();
+        for (index, name) in names.iter().enumerate() {
+            let update = ServerUpdate {
+                id: (*name).to_owned(),
+                host: "h".to_owned(),
+                port: 8098 + index as u16,
+                tags: Vec::new(),
+                live: true,
+                enabled: true,
+            };
+            with_server(&mut servers, update, &NoClient);
+        }
+        name_servers(&mut servers);
+        servers
+    }
+
+    /// Segments `s0`, `s1`, … with these replicas; a name with `!` is in state ERROR there.
+    fn table(selector: &str, segments: &[&[&str]]) -> TableRoute {
+        let segment = |(index, replicas): (usize, &&[&str])| v1::Segment {
+            name: format!("s{index}"),
+            replicas: replicas
+                .iter()
+                .map(|replica| {
+                    let state = if replica.ends_with('!') { "ERROR" } else { "ONLINE" };
+                    (replica.trim_end_matches('!').to_owned(), state.to_owned())
+                })
+                .collect(),
+            metadata_json: r#"{"totalDocs":1,"creationTimeMs":1}"#.to_owned(),
+            ..v1::Segment::default()
+        };
+        let config = serde_json::json!({
+            "tableName": "t", "tableType": "OFFLINE", "segmentsConfig": {"replication": "2"}, "tenants": {},
+            "tableIndexConfig": {}, "metadata": {}, "routing": {"instanceSelectorType": selector},
+        });
+        let schema = r#"{"schemaName":"t","dimensionFieldSpecs":[{"name":"a","dataType":"INT"}]}"#;
+        table_route(v1::Table {
+            name: "t_OFFLINE".to_owned(),
+            version: 1,
+            config_json: config.to_string(),
+            schema_json: schema.to_owned(),
+            enabled: true,
+            segments: segments.iter().enumerate().map(segment).collect(),
+        })
+        .unwrap()
+    }
+
+    fn routed(table: &TableRoute, servers: &Servers, request_id: u64) -> String {
+        let filter = Filter::All;
+        let now = Instant::now();
+        let request = Request { filter: &filter, request_id, now, now_ms: i64::MAX, fixed_replica: false };
+        let routing = route(table, servers, &request);
+        let mut parts: Vec<String> =
+            routing.servers.iter().map(|(id, share)| format!("{id}:{}", share.segments.join("+"))).collect();
+        parts.extend(routing.unavailable.iter().map(|name| format!("-{name}")));
+        parts.join(" ")
+    }
+
+    #[test]
+    fn selectors_choose_replicas() {
+        let both: &[&[&str]] = &[&["A", "B"], &["A", "B"]];
+        let (balanced, group) = (table("balanced", both), table("replicaGroup", both));
+        let all = servers(&["A", "B"]);
+        assert_eq!(routed(&balanced, &all, 0), "A:s0 B:s1");
+        assert_eq!(routed(&balanced, &all, 1), "A:s1 B:s0");
+        assert_eq!(routed(&group, &all, 0), "A:s0+s1");
+        assert_eq!(routed(&group, &all, 1), "B:s0+s1");
+        let halved: &[&[&str]] = &[&["A", "B"], &["A", "B!"]];
+        assert_eq!(routed(&table("replicaGroup", halved), &all, 1), "A:s1 B:s0");
+        assert_eq!(routed(&table("strictReplicaGroup", halved), &all, 1), "A:s0+s1");
+        assert_eq!(routed(&table("strictReplicaGroup", &[&["A!", "B"], &["A", "B!"]]), &all, 0), "-s0 -s1");
+        assert_eq!(routed(&balanced, &servers(&["B"]), 0), "B:s0+s1");
+        assert_eq!(routed(&balanced, &servers(&[]), 0), "-s0 -s1");
+    }
+
+    #[test]
+    fn suspected_servers_are_the_last_choice() {
+        let all = servers(&["A", "B"]);
+        let now = Instant::now();
+        all["A"].health.record_failure(now);
+        let replicated = table("balanced", &[&["A", "B"], &["A", "B"]]);
+        assert_eq!(routed(&replicated, &all, 0), "B:s0+s1");
+        assert_eq!(routed(&table("balanced", &[&["A"]]), &all, 0), "A:s0");
+    }
+
+    #[test]
+    fn rerouting_needs_every_segment() {
+        let all = servers(&["A", "B"]);
+        let table = table("balanced", &[&["A", "B"], &["A"]]);
+        let failed = BTreeSet::from([Arc::from("A")]);
+        let names = |names: &[&str]| -> Vec<Arc<str>> { names.iter().map(|name| Arc::from(*name)).collect() };
+        let routing = reroute(&table, &all, &names(&["s0"]), &failed, 3).unwrap();
+        assert_eq!(&*routing.servers["B"].segments[0], "s0");
+        assert!(reroute(&table, &all, &names(&["s0", "s1"]), &failed, 3).is_none());
+    }
+
+    #[test]
+    fn servers_of_one_host_are_told_apart() {
+        let two = servers(&["A", "B"]);
+        assert_eq!((two["A"].short_name.as_str(), two["B"].short_name.as_str()), ("h_8098", "h_8099"));
+        assert_eq!(servers(&["A"])["A"].short_name, "h");
+    }
+}

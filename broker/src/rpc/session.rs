@@ -177,7 +177,7 @@ pub(crate) fn table_route(table: v1::Table) -> Result<TableRoute, Error> {
                 .into_iter()
                 .map(|(server, state)| Replica { server: Arc::from(server), state: ReplicaState::parse(&state) })
                 .collect(),
-            facts: SegmentFacts::parse(&segment.metadata_json),
+            facts: SegmentFacts::parse(&segment.metadata_json, &config.indexing().partition),
         })
         .collect();
     segments.sort_by(|a, b| a.name.cmp(&b.name));

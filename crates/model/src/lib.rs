@@ -3,6 +3,7 @@
 //! Pure values: no I/O, no async, nothing of ours below it. The JSON of schemas and table configs is
 //! Apache Pinot's, read and written back with unknown keys kept.
 
+pub mod bloom;
 pub mod data_type;
 pub mod date_time;
 pub mod error_code;

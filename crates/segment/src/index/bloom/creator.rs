@@ -1,6 +1,7 @@
 //! Builds the filter from the hashes of values.
 
 use hashbrown::HashSet;
+use model::bloom::{bits, block_of};
 use model::BloomConfig;
 use rustc_hash::FxBuildHasher;
 
@@ -10,10 +11,6 @@ use super::config::{BLOCK_BYTES, blocks};
 const MAX_COLLECTED: usize = 1 << 20;
 /// Values the filter is sized for when there are more than that.
 const LARGE: u64 = 1 << 23;
-
-/// Odd multipliers, one per word of a block.
-pub(crate) const SALT: [u32; 8] =
-    [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
 
 /// Takes hashes of values, repeated or not.
 pub(crate) struct BloomBuilder {
@@ -65,14 +62,4 @@ fn set(blocks: &mut [[u32; 8]], hash: u64) {
     for (word, bit) in blocks[at].iter_mut().zip(bits(hash)) {
         *word |= bit;
     }
-}
-
-/// The block of a hash, by its upper half.
-pub(crate) fn block_of(hash: u64, blocks: u32) -> usize {
-    (((hash >> 32) * u64::from(blocks)) >> 32) as usize
-}
-
-/// One bit per word, by the lower half.
-pub(crate) fn bits(hash: u64) -> [u32; 8] {
-    SALT.map(|salt| 1 << ((hash as u32).wrapping_mul(salt) >> 27))
 }

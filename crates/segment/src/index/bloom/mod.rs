@@ -7,5 +7,5 @@ pub mod config;
 pub(crate) mod creator;
 mod reader;
 
+pub(crate) use model::bloom::{hash_bytes, hash_key, hash_value};
 pub use reader::BloomReader;
-pub(crate) use reader::{hash_bytes, hash_key, hash_value};

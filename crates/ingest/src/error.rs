@@ -22,8 +22,6 @@ pub enum Error {
     /// Rows that cannot be ingested under the table's policy. `first` holds at most [`RowError::KEPT`].
     #[error("{}", rows_text(.file, *.bad_rows, .first))]
     Rows { file: String, bad_rows: u64, first: Vec<RowError> },
-    #[error("{file} is empty")]
-    Empty { file: String },
     #[error("{file} holds no rows and fail.on.empty.segment is true")]
     NoRows { file: String },
     #[error("invalid batch config '{key}' = '{value}': {reason}")]

@@ -33,10 +33,6 @@ use crate::{Error, Pipeline};
 /// Blocks until it is done: not for the async runtime's threads. On an error no file is left in `output_dir` or
 /// `work_dir`. Setting `job.cancel` ends it between two pieces.
 pub fn ingest_file(job: &BatchJob) -> Result<BatchReport, Error> {
-    let input = fs::metadata(&job.input).map_err(|source| io("open", &job.input, source))?;
-    if input.len() == 0 {
-        return Err(Error::Empty { file: job.file_name.clone() });
-    }
     let pipeline = Arc::new(Pipeline::new(&job.schema, &job.table_config, job.now_ms)?);
     let options = ReadOptions { properties: job.reader_properties.clone(), columns: pipeline.input_columns() };
     let reader = format::open(&job.input, &job.file_name, job.format, &options)?;

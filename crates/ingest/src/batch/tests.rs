@@ -193,7 +193,13 @@ fn records_that_cannot_be_read_are_left_out_and_counted() {
 #[test]
 fn empty_files() {
     let load = Load::new(two_columns(), &[CSV]);
-    assert_eq!(load.error(""), "data.x is empty");
+    assert_eq!(load.rows(""), [""; 0]);
+    assert_eq!(Load::new(two_columns(), &[JSON]).rows(""), [""; 0]);
+    assert_eq!(Load::new(two_columns(), &[JSON]).rows("[]"), [""; 0]);
+    for format in ["avro", "parquet"] {
+        let error = Load::new(two_columns(), &[("inputFormat", format)]).error("");
+        assert!(error.starts_with("data.x is not a readable "), "{error}");
+    }
     assert_eq!(load.rows("a,n\n"), [""; 0]);
     let strict = Load::new(two_columns(), &[CSV, ("fail.on.empty.segment", "true")]);
     assert!(strict.error("a,n\n").contains("holds no rows"));

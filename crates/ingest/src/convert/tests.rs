@@ -78,8 +78,16 @@ fn numbers() {
     check(DataType::Double, Field::Float(0.5), "0.5");
     check(DataType::Double, Field::Number("1e400".to_owned()), "Infinity");
     check(DataType::BigDecimal, Field::Double(0.1), "0.1");
-    check(DataType::BigDecimal, Field::Number("123456789012345678901234567890".to_owned()), "123456789012345678901234567890");
-    check(DataType::BigDecimal, Field::Number("1E999999999".to_owned()), "!Cannot convert value: '1E999999999' of type: BIG_DECIMAL to type: BIG_DECIMAL");
+    check(
+        DataType::BigDecimal,
+        Field::Number("123456789012345678901234567890".to_owned()),
+        "123456789012345678901234567890",
+    );
+    check(
+        DataType::BigDecimal,
+        Field::Number("1E999999999".to_owned()),
+        "!Cannot convert value: '1E999999999' of type: BIG_DECIMAL to type: BIG_DECIMAL",
+    );
     check(DataType::Boolean, Field::Int(2), "true");
     check(DataType::Boolean, Field::Double(0.0), "false");
     check(DataType::Timestamp, Field::Int(7), "!Cannot convert value: '7' of type: INTEGER to type: TIMESTAMP");
@@ -114,7 +122,11 @@ fn lists_and_maps() {
 #[test]
 fn json_and_maps() {
     let check = |ty, from: Field, expected: &str| assert_eq!(to(ty, &from), expected, "{from:?} to {ty}");
-    check(DataType::Json, text("{ \"a\" : [1.50, true , null],\n\"b\":\"\\u00e9\"}"), "{\"a\":[1.50,true,null],\"b\":\"é\"}");
+    check(
+        DataType::Json,
+        text("{ \"a\" : [1.50, true , null],\n\"b\":\"\\u00e9\"}"),
+        "{\"a\":[1.50,true,null],\"b\":\"é\"}",
+    );
     check(DataType::Json, text("plain \"text\""), "\"plain \\\"text\\\"\"");
     check(DataType::Json, text("12"), "12");
     check(DataType::Json, list(&[Field::Int(1), map(&[("k", Field::Null)])]), "[1,{\"k\":null}]");

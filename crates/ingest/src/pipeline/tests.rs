@@ -80,7 +80,12 @@ fn transforms(list: &[(&str, &str)]) -> Json {
 #[test]
 fn transforms_fill_missing_columns_in_order_of_dependency() {
     let columns = [("a", "STRING"), ("shout", "STRING"), ("n", "LONG"), ("copy", "STRING")];
-    let config = transforms(&[("shout", "upper(full)"), ("full", "concat(a, 'x', '-')"), ("n", "n0 + 1"), ("copy", "\"odd name\"")]);
+    let config = transforms(&[
+        ("shout", "upper(full)"),
+        ("full", "concat(a, 'x', '-')"),
+        ("n", "n0 + 1"),
+        ("copy", "\"odd name\""),
+    ]);
     let case = Case::new(&columns, config);
     let rows = case.rows("{\"a\":\"q\",\"n0\":1,\"odd name\":\"o\"}\n{\"a\":\"r\",\"n0\":3000000000}\n{\"a\":null}");
     assert_eq!(rows, ["q|Q-X|2|o", "r|R-X|3000000001|~", "~|~|~|~"]);
@@ -121,8 +126,9 @@ fn nested_values_are_json_to_functions() {
 fn faults_of_single_rows() {
     let columns = [("n", "INT"), ("ts", "LONG")];
     let config = transforms(&[("ts", "fromDateTime(d, 'yyyy-MM-dd')")]);
-    let (rows, processed) = Case::new(&columns, config)
-        .run("{\"n\":1,\"d\":\"1970-01-02\"}\n{\"n\":\"x\",\"d\":\"1970-01-03\"}\n{\"n\":3,\"d\":\"never\"}\n{\"n\":4}");
+    let (rows, processed) = Case::new(&columns, config).run(
+        "{\"n\":1,\"d\":\"1970-01-02\"}\n{\"n\":\"x\",\"d\":\"1970-01-03\"}\n{\"n\":3,\"d\":\"never\"}\n{\"n\":4}",
+    );
     assert_eq!(rows, ["1|86400000", "~|172800000", "3|~", "4|~"]);
     assert_eq!(processed.faulty_rows, 2);
     let faults: Vec<_> = processed.faults.iter().map(|f| (f.line, &*f.column)).collect();
@@ -178,12 +184,7 @@ fn complex_types() {
     let unnest = Case::new(&columns, config(json!({"fieldsToUnnest": ["p.q", "p"]})));
     assert_eq!(
         unnest.rows(records),
-        [
-            "1|x|1|5|[{\"z\":1}]|[1,2]",
-            "1|x|1|6|[{\"z\":1}]|[1,2]",
-            "1|x|2|~|[{\"z\":1}]|[1,2]",
-            "2|~|~|~|~|~"
-        ]
+        ["1|x|1|5|[{\"z\":1}]|[1,2]", "1|x|1|6|[{\"z\":1}]|[1,2]", "1|x|2|~|[{\"z\":1}]|[1,2]", "2|~|~|~|~|~"]
     );
     let renamed = Case::new(
         &[("c", "STRING"), ("n", "STRING"), ("up", "STRING")],
@@ -218,4 +219,14 @@ fn the_time_column_has_a_valid_default_and_may_be_checked() {
     assert_eq!(default, &model::Value::Long(NOW_MS / 1000));
     case.ingestion["continueOnError"] = true.into();
     assert_eq!(case.run(records).0, ["~|1600000000", "~|~", "~|~"]);
+}
+
+#[test]
+fn a_legacy_time_column_is_converted_to_its_unit() {
+    let mut case = Case::new(&[("a", "STRING")], json!({}));
+    case.schema["timeFieldSpec"] = json!({
+        "incomingGranularitySpec": {"name": "secs", "dataType": "LONG", "timeType": "SECONDS"},
+        "outgoingGranularitySpec": {"name": "days", "dataType": "INT", "timeType": "DAYS"},
+    });
+    assert_eq!(case.rows("{\"secs\":1600000000}\n{\"secs\":\"86400\",\"a\":\"x\"}\n{}"), ["~|18518", "x|1", "~|~"]);
 }

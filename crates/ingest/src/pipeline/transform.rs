@@ -2,7 +2,7 @@
 
 use connectors::format::{Field, RawColumn};
 use functions::Vector;
-use model::{Schema, table_config::IngestionConfig};
+use model::{DateTimeFormat, FieldRole, FieldSpec, Schema, table_config::IngestionConfig};
 
 use super::{Column, Expression, Faults, Rows, order};
 use crate::{Error, convert::field_of_value};
@@ -27,6 +27,12 @@ enum Kind {
         map: Vec<String>,
         keys: bool,
     },
+    /// A legacy time column from the input's field and unit.
+    TimeUnits {
+        incoming: Vec<String>,
+        from: DateTimeFormat,
+        to: DateTimeFormat,
+    },
 }
 
 impl Transforms {
@@ -50,7 +56,7 @@ impl Transforms {
             };
             let kind = match &field.transform_function {
                 Some(function) => Some(Kind::Expression(Expression::transform(&field.name, function)?)),
-                None => part(KEYS, true).or_else(|| part(VALUES, false)),
+                None => part(KEYS, true).or_else(|| part(VALUES, false)).or_else(|| time_units(field)),
             };
             steps.extend(kind.map(|kind| Step { column: field.name.clone(), kind }));
         }
@@ -73,6 +79,9 @@ impl Transforms {
                     transform(&step.column, expression, rows, now_ms, schema, faults);
                 }
                 Kind::MapPart { map, keys } => map_part(&step.column, &map[0], *keys, rows),
+                Kind::TimeUnits { incoming, from, to } => {
+                    convert_time(&step.column, &incoming[0], (from, to), rows, faults);
+                }
             }
         }
     }
@@ -82,7 +91,7 @@ impl Step {
     fn arguments(&self) -> &[String] {
         match &self.kind {
             Kind::Expression(expression) => expression.arguments(),
-            Kind::MapPart { map, .. } => map,
+            Kind::MapPart { map: argument, .. } | Kind::TimeUnits { incoming: argument, .. } => argument,
         }
     }
 }
@@ -144,6 +153,47 @@ fn map_part(name: &str, map: &str, keys: bool, rows: &mut Rows) {
     };
     let parts: Vec<Field> = (0..rows.len).map(part).collect();
     rows.set(name, Column::Raw(RawColumn::Fields(parts)));
+}
+
+/// `timeFieldSpec` with another name and unit for what comes in than for what is stored.
+fn time_units(field: &FieldSpec) -> Option<Kind> {
+    let spec = field.raw.get("incomingGranularitySpec").filter(|_| field.role == FieldRole::Time)?;
+    let text = |key: &str| spec.get(key).and_then(serde_json::Value::as_str);
+    let incoming = text("name").filter(|name| *name != field.name)?;
+    let size = spec.get("timeUnitSize").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let format = text("timeFormat").unwrap_or("EPOCH");
+    let from = DateTimeFormat::parse(&format!("{size}:{}:{format}", text("timeType")?)).ok()?;
+    Some(Kind::TimeUnits { incoming: vec![incoming.to_owned()], from, to: field.date_time_format()? })
+}
+
+fn convert_time(
+    name: &str,
+    incoming: &str,
+    (from, to): (&DateTimeFormat, &DateTimeFormat),
+    rows: &mut Rows,
+    faults: &mut Faults<'_>,
+) {
+    if rows.get(name).is_some() {
+        return;
+    }
+    let Some(source) = rows.get(incoming) else { return };
+    let mut converted = Vec::with_capacity(rows.len);
+    for row in 0..rows.len {
+        let field = source.field(row);
+        if field.is_null() {
+            converted.push(Field::Null);
+            continue;
+        }
+        let text = if let Field::Text(text) = field { text } else { field.to_json() };
+        match from.text_to_millis(&text) {
+            Ok(millis) => converted.push(field_of_value(&to.from_millis(millis))),
+            Err(e) => {
+                faults.add(row, name, e.to_string());
+                converted.push(Field::Null);
+            }
+        }
+    }
+    rows.set(name, Column::Raw(RawColumn::Fields(converted)));
 }
 
 /// The rows to drop: those for which the expression is true. `None` when there are none.

@@ -31,7 +31,23 @@ pub trait Param {
     const TYPE: ColumnType;
     type Array: Array + Clone + 'static;
     type Item<'a>;
+    /// Whether a NULL argument makes the result NULL without a call.
+    const SKIPS_NULL: bool = true;
     fn item(array: &Self::Array, row: usize) -> Self::Item<'_>;
+}
+
+/// An argument that may be NULL: `Option` of the kind's item.
+pub struct Opt<P>(std::marker::PhantomData<P>);
+
+impl<P: Param> Param for Opt<P> {
+    const TYPE: ColumnType = P::TYPE;
+    type Array = P::Array;
+    type Item<'a> = Option<P::Item<'a>>;
+    const SKIPS_NULL: bool = false;
+    #[inline]
+    fn item(array: &Self::Array, row: usize) -> Self::Item<'_> {
+        array.is_valid(row).then(|| P::item(array, row))
+    }
 }
 
 /// An argument converted to a kind. A constant has one entry that serves every row.
@@ -52,7 +68,7 @@ impl<P: Param> Input<P> {
 
     #[inline]
     pub fn is_null(&self, row: usize) -> bool {
-        self.array.is_null(row * self.step)
+        P::SKIPS_NULL && self.array.is_null(row * self.step)
     }
 
     #[inline]

@@ -14,6 +14,7 @@ pub mod decimal;
 pub mod eval;
 pub mod expr;
 pub mod families;
+pub mod json;
 pub mod pattern;
 pub mod registry;
 #[cfg(test)]

@@ -4,11 +4,15 @@
 use crate::registry::ScalarFunction;
 
 pub mod arithmetic;
+pub mod array;
+pub mod bytes;
 pub mod case;
 pub mod cast;
 pub mod comparison;
 pub mod date_time;
+pub mod json;
 pub mod logic;
+pub mod map;
 pub mod math;
 pub mod null;
 pub mod regex;
@@ -20,6 +24,15 @@ pub type Family = &'static [&'static dyn ScalarFunction];
 /// Every family.
 pub static ALL: &[Family] = &[
     arithmetic::FUNCTIONS,
+    array::DOUBLES,
+    array::FLOATS,
+    array::FUNCTIONS,
+    array::INTS,
+    array::INT_SETS,
+    array::LONGS,
+    array::STRINGS,
+    array::STRING_SETS,
+    bytes::FUNCTIONS,
     case::FUNCTIONS,
     cast::FUNCTIONS,
     comparison::FUNCTIONS,
@@ -32,7 +45,9 @@ pub static ALL: &[Family] = &[
     date_time::fields::FUNCTIONS,
     date_time::shift::FUNCTIONS,
     date_time::truncate::FUNCTIONS,
+    json::FUNCTIONS,
     logic::FUNCTIONS,
+    map::FUNCTIONS,
     math::FUNCTIONS,
     null::FUNCTIONS,
     regex::FUNCTIONS,

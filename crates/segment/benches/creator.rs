@@ -1,5 +1,7 @@
 //! Creator throughput on 21 mixed columns with 8 inverted indexes and a bloom filter; opening; packing.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
 use std::{hint::black_box, path::Path, sync::Arc, time::Duration};
 
 use arrow::{
@@ -81,8 +83,7 @@ fn batches(rows: usize) -> Vec<RecordBatch> {
         }
         RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns).unwrap()
     };
-    let made = (0..rows).step_by(BATCH).map(batch).collect();
-    made
+    (0..rows).step_by(BATCH).map(batch).collect()
 }
 
 fn build(dir: &Path, batches: &[RecordBatch], inverted: &[&str]) -> BuiltSegment {

@@ -217,7 +217,7 @@ fn read_footer(path: &Path, map: &[u8]) -> Result<Directory> {
     }
     let offset = u64_at(trailer, 0).unwrap_or(u64::MAX);
     let len = u64_at(trailer, 8).unwrap_or(u64::MAX);
-    if offset < HEADER_LEN as u64 || offset % ALIGNMENT != 0 || offset.checked_add(len) != Some(trailer_at as u64) {
+    if offset < HEADER_LEN as u64 || !offset.is_multiple_of(ALIGNMENT) || offset.checked_add(len) != Some(trailer_at as u64) {
         return Err(bad_trailer(format!(
             "a footer of {len} bytes at {offset} does not lie before the trailer at {trailer_at}"
         )));
@@ -230,7 +230,7 @@ fn read_footer(path: &Path, map: &[u8]) -> Result<Directory> {
     let mut end = HEADER_LEN as u64;
     for s in &directory.sections {
         let inside = s.offset >= end && s.offset.checked_add(s.len).is_some_and(|e| e <= offset);
-        if !inside || s.offset % ALIGNMENT != 0 {
+        if !inside || !s.offset.is_multiple_of(ALIGNMENT) {
             let name = directory.metadata.columns.get(s.column as usize).map_or("?", |c| c.name.as_str());
             return Err(damaged(
                 path,

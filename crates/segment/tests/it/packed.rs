@@ -8,9 +8,11 @@ use crate::support::{all_indexes, batches, build, schema};
 #[test]
 fn unpacking_gives_the_same_bytes() {
     let schema = schema();
-    let mut raw = IndexingConfig::default();
-    raw.no_dictionary = schema.fields.iter().map(|f| f.name.clone()).collect();
-    raw.range.insert("sv_INT".to_owned());
+    let raw = IndexingConfig {
+        no_dictionary: schema.fields.iter().map(|f| f.name.clone()).collect(),
+        range: ["sv_INT".to_owned()].into(),
+        ..IndexingConfig::default()
+    };
     for (indexing, rows, distinct) in [
         (IndexingConfig::default(), 0, 5),
         (all_indexes(), 900, 30),

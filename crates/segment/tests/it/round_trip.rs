@@ -68,8 +68,8 @@ fn dictionaries() {
 #[test]
 fn raw() {
     let schema = schema();
-    let mut indexing = IndexingConfig::default();
-    indexing.no_dictionary = schema.fields.iter().map(|f| f.name.clone()).collect();
+    let no_dictionary = schema.fields.iter().map(|f| f.name.clone()).collect();
+    let indexing = IndexingConfig { no_dictionary, ..IndexingConfig::default() };
     for (rows, distinct) in [(0, 5), (1, 5), (2500, 900)] {
         check(&schema, indexing.clone(), rows, distinct);
     }
@@ -101,8 +101,7 @@ fn nulls_are_kept_where_wanted() {
     let data = batches(&schema, 300, 10);
     for wanted in [false, true] {
         let dir = tempfile::tempdir().unwrap();
-        let mut indexing = IndexingConfig::default();
-        indexing.null_handling_enabled = wanted;
+        let indexing = IndexingConfig { null_handling_enabled: wanted, ..IndexingConfig::default() };
         let built = build(dir.path(), "s", &schema, indexing, &data);
         let segment = ImmutableSegment::open_verified(&built.file).unwrap();
         let column = segment.column("sv_INT").unwrap();

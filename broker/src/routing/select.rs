@@ -14,7 +14,7 @@ use super::{
     table::{ReplicaState, SegmentRoute, Selector, TableRoute},
 };
 
-/// A new segment that no server has loaded yet is left out of queries without an error for this long.
+/// A segment on its way to its servers is left out of queries without an error for this long after its creation.
 const NEW_SEGMENT_GRACE_MS: i64 = 5 * 60 * 1000;
 
 /// What a query reads of one physical table.
@@ -99,8 +99,7 @@ pub fn reroute(
 ) -> Option<Routing> {
     let mut routing = Routing::default();
     for name in segments {
-        let at = table.segments.binary_search_by(|segment| segment.name.cmp(name)).ok()?;
-        let replicas = table.segments[at].replicas.iter();
+        let replicas = table.segment(name)?.replicas.iter();
         let mut live = replicas
             .filter(|replica| replica.state.serves() && !failed.contains(&replica.server))
             .filter_map(|replica| servers.get(&replica.server))
@@ -128,11 +127,11 @@ fn prefers(a: &SegmentRoute, b: &SegmentRoute) -> bool {
     docs(a) <= docs(b)
 }
 
-/// Not loaded anywhere yet, nowhere in error, and created a short while ago.
+/// Still on its way to its servers, nowhere in error, and created a short while ago.
 fn is_new(segment: &SegmentRoute, now_ms: i64) -> bool {
     let failed = segment.replicas.iter().any(|replica| replica.state == ReplicaState::Error);
-    !failed
-        && !segment.is_online()
+    segment.fresh
+        && !failed
         && segment.facts.creation_time_ms.is_some_and(|created| now_ms - created < NEW_SEGMENT_GRACE_MS)
 }
 

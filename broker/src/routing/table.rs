@@ -75,6 +75,8 @@ pub struct SegmentRoute {
     /// Ascending by server.
     pub replicas: Vec<Replica>,
     pub facts: SegmentFacts,
+    /// It appeared while this broker was watching and has been on no server since: it is still on its way.
+    pub fresh: bool,
 }
 
 impl SegmentRoute {
@@ -114,9 +116,18 @@ impl TableRoute {
         if self.is_offline() { "_O" } else { "_R" }
     }
 
-    /// Documents of all segments, for the `totalDocs` of a response.
-    pub fn total_docs(&self) -> u64 {
-        self.segments.iter().filter_map(|segment| segment.facts.total_docs).sum()
+    pub fn segment(&self, name: &str) -> Option<&SegmentRoute> {
+        let at = self.segments.binary_search_by(|segment| (*segment.name).cmp(name)).ok()?;
+        self.segments.get(at)
+    }
+}
+
+/// Marks the segments that are on their way, after a change from `before` to `table`. What the first picture of the
+/// cluster shows is not: after a restart of servers their segments are missing, and an answer without them says so.
+pub fn mark_fresh(table: &mut TableRoute, before: Option<&TableRoute>) {
+    for segment in table.segments.iter_mut().filter(|segment| !segment.is_online()) {
+        let known = before.and_then(|before| before.segment(&segment.name));
+        segment.fresh = known.is_none_or(|known| known.fresh);
     }
 }
 

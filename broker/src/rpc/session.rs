@@ -19,7 +19,7 @@ use crate::{
         ClusterView, SegmentRoute, Selector, ServerClients, TableRoute,
         facts::SegmentFacts,
         servers::{ServerUpdate, name_servers, with_server},
-        table::{Replica, ReplicaState, incomplete_servers},
+        table::{Replica, ReplicaState, incomplete_servers, mark_fresh},
     },
 };
 
@@ -51,11 +51,16 @@ impl ControllerSession {
         self.connected.load(Ordering::Relaxed)
     }
 
-    fn put_tables(&self, view: &mut ClusterView, tables: Vec<v1::Table>) {
+    /// `before` is the picture until now; none of it is known before the first.
+    fn put_tables(&self, view: &mut ClusterView, tables: Vec<v1::Table>, before: &ClusterView) {
         for table in tables {
             let name = table.name.clone();
             match table_route(table) {
-                Ok(route) => {
+                Ok(mut route) => {
+                    if before.ready {
+                        let earlier = before.tables.get(&*route.name).map(|table| &**table);
+                        mark_fresh(&mut route, earlier);
+                    }
                     view.tables.insert(Arc::clone(&route.name), Arc::new(route));
                 }
                 // The last good definition goes on being used.
@@ -111,13 +116,14 @@ impl SessionHandler for ControllerSession {
             .map(|(id, server)| (Arc::clone(id), Arc::clone(server)))
             .collect();
         self.put_servers(&mut view, snapshot.instances);
-        self.put_tables(&mut view, snapshot.tables);
+        self.put_tables(&mut view, snapshot.tables, &before);
         view.index();
         self.view.store(Arc::new(view));
     }
 
     async fn update(&self, update: v1::Update) {
-        let mut view = ClusterView::clone(&self.view.load());
+        let before = self.view.load_full();
+        let mut view = ClusterView::clone(&before);
         for name in &update.removed_tables {
             view.tables.remove(name.as_str());
         }
@@ -128,7 +134,7 @@ impl SessionHandler for ControllerSession {
             view.configs = update.cluster_configs;
         }
         self.put_servers(&mut view, update.instances);
-        self.put_tables(&mut view, update.tables);
+        self.put_tables(&mut view, update.tables, &before);
         view.index();
         self.view.store(Arc::new(view));
     }
@@ -178,6 +184,7 @@ pub(crate) fn table_route(table: v1::Table) -> Result<TableRoute, Error> {
                 .map(|(server, state)| Replica { server: Arc::from(server), state: ReplicaState::parse(&state) })
                 .collect(),
             facts: SegmentFacts::parse(&segment.metadata_json, &config.indexing().partition),
+            fresh: false,
         })
         .collect();
     segments.sort_by(|a, b| a.name.cmp(&b.name));

@@ -79,24 +79,49 @@ async fn errors_of_servers_are_passed_on() {
     assert_eq!(answer["numServersResponded"], 2);
 }
 
+fn now_ms() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_that_nobody_holds_are_named() {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
     let segments = vec![
         segment("a", &[(S1, "ONLINE")], json!({})),
         segment("dead", &[("Server_gone_8098", "ONLINE")], json!({})),
-        segment("error", &[(S1, "ERROR")], json!({ "creationTimeMs": now })),
-        segment("new", &[(S1, "OFFLINE")], json!({ "creationTimeMs": now })),
+        segment("error", &[(S1, "ERROR")], json!({ "creationTimeMs": now_ms() })),
+        segment("loading", &[(S1, "OFFLINE")], json!({ "creationTimeMs": now_ms() })),
     ];
     let cluster = Cluster::start(vec![table("people_OFFLINE", segments)], servers()).await;
     let answer = cluster.sql("select name from people").await;
     assert_eq!((rows(&answer), codes(&answer)), (vec!["a".to_owned()], vec![305]));
     assert_eq!(
         answer["exceptions"][0]["message"],
-        "2 segments unavailable: [dead, error], with routing policy: balanced [offline]"
+        "3 segments unavailable: [dead, error, loading], with routing policy: balanced [offline]"
     );
     let answer = cluster.sql_with("select name from people", "ignoreMissingSegments=true").await;
     assert_eq!(codes(&answer), Vec::<i64>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_segment_is_not_missed_until_it_has_been_there() {
+    let loaded = segment("a", &[(S1, "ONLINE")], json!({}));
+    let new = |state: &str| segment("new", &[(S1, state)], json!({ "creationTimeMs": now_ms() }));
+    let cluster = Cluster::start(vec![table("people_OFFLINE", vec![loaded.clone()])], servers()).await;
+    let mut version = 1;
+    let mut push = async |state: &str| {
+        version += 1;
+        let mut people = table("people_OFFLINE", vec![loaded.clone(), new(state)]);
+        people.version = version;
+        cluster.update(v1::Update { tables: vec![people], ..v1::Update::default() });
+        cluster.until(|broker| broker.view().tables["people_OFFLINE"].version == version).await;
+        let answer = cluster.sql("select name from people order by name").await;
+        (rows(&answer).join(" "), codes(&answer))
+    };
+    assert_eq!(push("OFFLINE").await, ("a".to_owned(), vec![]), "on its way");
+    assert_eq!(push("OFFLINE").await, ("a".to_owned(), vec![]), "still");
+    assert_eq!(push("ERROR").await, ("a".to_owned(), vec![305]), "stuck");
+    assert_eq!(push("ONLINE").await, ("a new".to_owned(), vec![]));
+    assert_eq!(push("OFFLINE").await, ("a".to_owned(), vec![305]), "it was there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,12 +7,17 @@
 //! whatever they hold, merging gives a state or an error.
 
 mod basic;
+mod cells;
+mod collect;
 mod columns;
 mod distinct;
 mod literals;
 mod multi_value;
 mod percentile;
+#[cfg(test)]
+mod properties;
 pub mod registry;
+mod statistics;
 #[cfg(test)]
 mod testing;
 

@@ -9,7 +9,7 @@ use std::{
 use arrow::{array::ArrayRef, datatypes::DataType as ArrowType};
 use model::{ColumnType, Value};
 
-use crate::{basic, distinct, multi_value, percentile};
+use crate::{basic, collect, distinct, multi_value, percentile, statistics};
 
 /// Why an aggregation cannot be bound or computed, as a sentence for the user who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,7 +162,21 @@ static ENTRIES: &[Entry] = &[
     Entry::new("max", basic::numeric::max).mv(),
     Entry::new("avg", basic::numeric::avg).mv(),
     Entry::new("minmaxrange", basic::numeric::min_max_range).mv(),
+    Entry::new("minlong", basic::whole::min_long).mv(),
+    Entry::new("maxlong", basic::whole::max_long).mv(),
+    Entry::new("sumint", basic::whole::sum_long).mv(),
+    Entry::new("sumlong", basic::whole::sum_long).mv(),
+    Entry::new("booland", basic::whole::bool_and),
+    Entry::new("boolor", basic::whole::bool_or),
+    Entry::new("sumprecision", basic::precision::bind),
+    Entry::new("mode", basic::mode::bind),
+    Entry::new("anyvalue", basic::kept::any_value),
+    Entry::new("minstring", basic::kept::min_string),
+    Entry::new("maxstring", basic::kept::max_string),
+    Entry::new("firstwithtime", basic::kept::first_with_time),
+    Entry::new("lastwithtime", basic::kept::last_with_time),
     Entry::new("distinctcount", distinct::count::count).aliases(&["distinctcountoffheap"]).mv(),
+    Entry::new("distinctcountsmarthll", distinct::count::smart),
     Entry::new("distinctsum", distinct::count::sum).mv(),
     Entry::new("distinctavg", distinct::count::avg).mv(),
     Entry::new("segmentpartitioneddistinctcount", distinct::count::partitioned),
@@ -174,6 +188,19 @@ static ENTRIES: &[Entry] = &[
     Entry::new("percentileest", percentile::estimate::quantile).mv().percentile(),
     Entry::new("percentiletdigest", percentile::estimate::t_digest).mv().percentile(),
     Entry::new("percentilerawtdigest", percentile::estimate::raw_t_digest).mv().percentile(),
+    Entry::new("varpop", statistics::variance::var_pop),
+    Entry::new("varsamp", statistics::variance::var_samp),
+    Entry::new("stddevpop", statistics::variance::stddev_pop),
+    Entry::new("stddevsamp", statistics::variance::stddev_samp),
+    Entry::new("covarpop", statistics::covariance::pop),
+    Entry::new("covarsamp", statistics::covariance::samp),
+    Entry::new("skewness", statistics::moments::skewness),
+    Entry::new("kurtosis", statistics::moments::kurtosis),
+    Entry::new("histogram", statistics::histogram::bind),
+    Entry::new("arrayagg", collect::list::array),
+    Entry::new("listagg", collect::list::list),
+    Entry::new("sumarraylong", collect::sum_array::long),
+    Entry::new("sumarraydouble", collect::sum_array::double),
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Entry>> = LazyLock::new(|| {

@@ -1,4 +1,8 @@
 //! Counts, sums, extremes, averages.
 
 pub mod count;
+pub mod kept;
+pub mod mode;
 pub mod numeric;
+pub mod precision;
+pub mod whole;

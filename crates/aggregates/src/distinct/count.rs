@@ -9,17 +9,27 @@ use arrow::{
 };
 use model::{ColumnType, DataType};
 
-use super::set::DistinctSet;
+use super::{
+    hashes::{self, Kind},
+    hll_registers::Registers,
+    set::DistinctSet,
+};
 use crate::{
     columns::{
         Number, Scan, check_groups, column, flatten, float_column, for_rows, list_type, lists, longs, scan_numbers,
     },
+    literals,
     registry::{Accumulator, AggregateFunction, Call, Error, Fused, Groups},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Answer {
     Count,
+    /// The exact count up to `threshold`, the HyperLogLog estimate above.
+    Smart {
+        threshold: u32,
+        log2m: u32,
+    },
     Sum,
     Avg,
 }
@@ -28,7 +38,7 @@ fn bind(call: &Call<'_>, result: Answer) -> Result<Arc<dyn AggregateFunction>, E
     let [arg] = call.arguments::<1>()?;
     let textual = matches!(arg.data_type.arrow(), ArrowType::Binary)
         || (arg.data_type == DataType::String || arg.data_type == DataType::Json);
-    if result != Answer::Count && textual {
+    if matches!(result, Answer::Sum | Answer::Avg) && textual {
         return Err(call.invalid(format!("Cannot compute {} for non-numeric type: {}", call.name, arg.data_type)));
     }
     Ok(Arc::new(Distinct {
@@ -42,6 +52,19 @@ fn bind(call: &Call<'_>, result: Answer) -> Result<Arc<dyn AggregateFunction>, E
 /// Result INT. Parameters, which only tune memory elsewhere, are accepted.
 pub fn count(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
     bind(call, Answer::Count)
+}
+
+/// `distinctcountsmarthll(x[, 'threshold=100000;log2m=12'])`.
+pub fn smart(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
+    let text = call.literals.first().and_then(literals::text).unwrap_or_default();
+    let threshold = literals::parameter(text, "threshold").unwrap_or(100_000.0);
+    let log2m = literals::parameter(text, "log2m").unwrap_or(12.0);
+    if !(1.0..=24.0).contains(&log2m) {
+        return Err(call.invalid("log2m must be a whole number from 1 to 24"));
+    }
+    // Zero and below mean: never estimate.
+    let threshold = if threshold <= 0.0 { u32::MAX } else { threshold as u32 };
+    bind(call, Answer::Smart { threshold, log2m: log2m as u32 })
 }
 
 pub fn sum(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
@@ -66,7 +89,11 @@ impl AggregateFunction for Distinct {
     }
 
     fn result_type(&self) -> ColumnType {
-        if self.result == Answer::Count { DataType::Int } else { DataType::Double }.sv()
+        match self.result {
+            Answer::Count | Answer::Smart { .. } => DataType::Int,
+            Answer::Sum | Answer::Avg => DataType::Double,
+        }
+        .sv()
     }
 
     fn state_types(&self) -> Vec<ArrowType> {
@@ -95,6 +122,31 @@ struct Sets {
 }
 
 impl Sets {
+    fn smart_counts(&self, threshold: u32, log2m: u32) -> Result<ArrayRef, Error> {
+        let counts = self.set.counts();
+        let mut results: Vec<i32> = counts.iter().map(|c| *c as i32).collect();
+        let large: Vec<Option<Registers>> =
+            counts.iter().map(|c| (*c > threshold).then(|| Registers::new(log2m))).collect();
+        if large.iter().any(Option::is_some) {
+            let mut large = large;
+            let ids: Vec<u32> = (counts.iter().enumerate())
+                .flat_map(|(group, count)| std::iter::repeat_n(group as u32, *count as usize))
+                .collect();
+            hashes::for_hashes(self.set.values().as_ref(), Groups::PerRow(&ids), Kind::Murmur, |group, hash| {
+                if let Some(registers) = &mut large[group] {
+                    registers.offer(hash);
+                }
+            })
+            .map_err(|e| self.invalid(e))?;
+            for (result, registers) in results.iter_mut().zip(&large) {
+                if let Some(registers) = registers {
+                    *result = registers.cardinality() as i32;
+                }
+            }
+        }
+        Ok(Arc::new(Int32Array::from(results)))
+    }
+
     fn invalid(&self, reason: String) -> Error {
         Error::Invalid { function: self.name.clone(), reason }
     }
@@ -138,6 +190,9 @@ impl Accumulator for Sets {
         let counts = self.set.counts();
         if self.result == Answer::Count {
             return Ok(Arc::new(Int32Array::from_iter_values(counts.iter().map(|c| *c as i32))));
+        }
+        if let Answer::Smart { threshold, log2m } = self.result {
+            return self.smart_counts(threshold, log2m);
         }
         let ids =
             counts.iter().enumerate().flat_map(|(group, count)| std::iter::repeat_n(group as u32, *count as usize));
@@ -256,6 +311,11 @@ mod tests {
         check("distinctsum", &ty, &[], &ints, ("3.0", "3.0"));
         check("distinctavg", &ty, &[], &ints, ("1.5", "1.5"));
         check("segmentpartitioneddistinctcount", &ty, &[], &ints, ("2", "2"));
+        check("distinctcountsmarthll", &ty, &[], &ints, ("2", "2"));
+        let few = [model::Value::String("threshold=10;log2m=12".into())];
+        let many = [int_column(&(0..1000).map(Some).collect::<Vec<_>>())];
+        let estimate: i32 = finish("distinctcountsmarthll", &ty, &few, &many, None).parse().unwrap();
+        assert!((950..=1050).contains(&estimate), "{estimate}");
         let none = [int_column(&[])];
         check("distinctcount", &ty, &[], &none, ("0", "0"));
         check("distinctsum", &ty, &[], &none, ("0.0", "null"));

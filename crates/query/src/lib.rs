@@ -5,6 +5,7 @@
 
 pub mod ast;
 mod bind;
+pub mod cache;
 pub mod catalog;
 pub mod codec;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod response;
 pub mod text;
 
 pub use bind::{BindContext, Bound, bind, bind_expression};
+pub use cache::StatementCache;
 pub use catalog::{Catalog, TableInfo, TableQueryConfig};
 pub use error::Error;
 pub use ir::*;

@@ -24,7 +24,7 @@ use crate::{
     error::Error,
     ir::{BoundQuery, Filter},
     options::QueryOptions,
-    parser::{Statement, StatementKind},
+    parser::{Statement, StatementKind, parse_expression},
     response::ResultTable,
 };
 
@@ -80,7 +80,14 @@ pub fn bind(statement: &Statement, catalog: &dyn Catalog, context: &BindContext)
     let alias = query.table_alias.clone();
     let names = Names::new(&table, &written, alias.as_deref());
     for_each_expression(&mut query, |e| names.resolve(e))?;
-    expand_star(&mut query, &names);
+    let overrides = overrides(&table, &names)?;
+    if !overrides.is_empty() {
+        for_each_expression(&mut query, |e| {
+            rewrite::replace_expressions(e, &overrides);
+            Ok(())
+        })?;
+    }
+    expand_star(&mut query, &names)?;
     for item in &mut query.select {
         rewrite::aggregate_algebra(&mut item.expression);
     }
@@ -131,10 +138,30 @@ fn for_each_expression(
         .try_for_each(&mut apply)
 }
 
-fn expand_star(query: &mut Query, names: &Names<'_>) {
+/// The table's `expressionOverrideMap`, parsed. An entry that cannot be parsed is an error of the table config.
+fn overrides(table: &TableInfo, names: &Names<'_>) -> Result<Vec<(Expression, Expression)>, Error> {
+    table
+        .query_config
+        .expression_overrides
+        .iter()
+        .map(|(from, to)| {
+            let (mut from, mut to) = (parse_expression(from)?, parse_expression(to)?);
+            names.resolve(&mut from)?;
+            names.resolve(&mut to)?;
+            Ok((from, to))
+        })
+        .collect()
+}
+
+fn expand_star(query: &mut Query, names: &Names<'_>) -> Result<(), Error> {
     let is_star = |item: &SelectItem| matches!(&item.expression, Expression::Identifier(name) if name == "*");
     if !query.select.iter().any(is_star) {
-        return;
+        return Ok(());
+    }
+    if query.distinct {
+        return Err(Error::Parsing(
+            "DISTINCT with * is not supported, name each column after the DISTINCT keyword".to_owned(),
+        ));
     }
     let mut select = Vec::new();
     for item in std::mem::take(&mut query.select) {
@@ -150,6 +177,7 @@ fn expand_star(query: &mut Query, names: &Names<'_>) {
         }
     }
     query.select = select;
+    Ok(())
 }
 
 /// Finds the table and the name under which it is queried: raw, or typed when the statement says so.

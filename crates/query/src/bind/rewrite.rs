@@ -66,6 +66,17 @@ fn replace(expression: &mut Expression, by_alias: &HashMap<&str, &Expression>) {
     }
 }
 
+/// Replaces each expression that equals the first of a pair by the second.
+pub(super) fn replace_expressions(expression: &mut Expression, pairs: &[(Expression, Expression)]) {
+    if let Some((_, to)) = pairs.iter().find(|(from, _)| from == expression) {
+        *expression = to.clone();
+        return;
+    }
+    if let Expression::Function(function) = expression {
+        function.args.iter_mut().for_each(|arg| replace_expressions(arg, pairs));
+    }
+}
+
 /// Evaluates calls whose arguments are all literals.
 pub(super) fn constants(expression: &mut Expression, context: &Context) -> Result<(), Error> {
     let Expression::Function(function) = expression else { return Ok(()) };

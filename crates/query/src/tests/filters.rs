@@ -130,7 +130,111 @@ fn check_shape(sql: &str, expected: Expect) {
 fn ordinals_aliases_and_slots() {
     check_shape(
         "select year as y, sum(votes) as v from movies group by 1 having v > 3 order by 2 desc, y",
-        expect![[""]],
+        expect![[r#"
+            Aggregate(
+                Aggregate {
+                    group_by: [
+                        Column {
+                            name: "year",
+                            ty: ColumnType {
+                                data_type: Int,
+                                multi_value: false,
+                            },
+                        },
+                    ],
+                    aggregates: [
+                        AggregateCall {
+                            function: "sum",
+                            args: [
+                                Column {
+                                    name: "votes",
+                                    ty: ColumnType {
+                                        data_type: Long,
+                                        multi_value: false,
+                                    },
+                                },
+                            ],
+                            literals: [],
+                            filter: None,
+                            result_type: ColumnType {
+                                data_type: Double,
+                                multi_value: false,
+                            },
+                            text: "sum(votes)",
+                        },
+                    ],
+                    projections: [
+                        Projection {
+                            expr: Input {
+                                index: 0,
+                                ty: ColumnType {
+                                    data_type: Int,
+                                    multi_value: false,
+                                },
+                            },
+                            header: "y",
+                        },
+                        Projection {
+                            expr: Input {
+                                index: 1,
+                                ty: ColumnType {
+                                    data_type: Double,
+                                    multi_value: false,
+                                },
+                            },
+                            header: "v",
+                        },
+                    ],
+                    having: Some(
+                        Call {
+                            function: "greaterthan",
+                            args: [
+                                Input {
+                                    index: 1,
+                                    ty: ColumnType {
+                                        data_type: Double,
+                                        multi_value: false,
+                                    },
+                                },
+                                Literal(
+                                    Int(
+                                        3,
+                                    ),
+                                ),
+                            ],
+                            ty: ColumnType {
+                                data_type: Boolean,
+                                multi_value: false,
+                            },
+                        },
+                    ),
+                    order_by: [
+                        OrderBy {
+                            expr: Input {
+                                index: 1,
+                                ty: ColumnType {
+                                    data_type: Double,
+                                    multi_value: false,
+                                },
+                            },
+                            ascending: false,
+                            nulls_first: true,
+                        },
+                        OrderBy {
+                            expr: Input {
+                                index: 0,
+                                ty: ColumnType {
+                                    data_type: Int,
+                                    multi_value: false,
+                                },
+                            },
+                            ascending: true,
+                            nulls_first: false,
+                        },
+                    ],
+                },
+            )
+        "#]],
     );
     let Shape::Selection(selection) = query("select title from movies order by 1, title desc").shape else {
         panic!("a selection")

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bigdecimal::BigDecimal;
-use model::render;
+use model::{parse, render};
 
 use super::json;
 
@@ -19,7 +19,8 @@ pub enum Field {
     Number(String),
     Float(f32),
     Double(f64),
-    Decimal(BigDecimal),
+    /// Boxed, since it is rare and would make every other value larger.
+    Decimal(Box<BigDecimal>),
     Text(String),
     Bytes(Vec<u8>),
     List(Vec<Field>),
@@ -30,6 +31,10 @@ pub enum Field {
 }
 
 impl Field {
+    pub fn decimal(value: BigDecimal) -> Self {
+        Self::Decimal(Box::new(value))
+    }
+
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
@@ -64,7 +69,8 @@ impl Field {
             Self::Number(text) => out.push_str(text),
             Self::Float(x) => render::push_float_json(out, *x),
             Self::Double(x) => render::push_double_json(out, *x),
-            Self::Decimal(d) => out.push_str(&d.to_plain_string()),
+            Self::Decimal(d) if parse::check_scale(d) => out.push_str(&d.to_plain_string()),
+            Self::Decimal(d) => out.push_str(&d.to_scientific_notation()),
             Self::Text(text) => render::push_json_string(out, text),
             Self::Bytes(bytes) => render::push_json_string(out, &base64(bytes)),
             Self::List(items) => {

@@ -184,12 +184,12 @@ impl Rules {
             DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => {
                 let wide = cast_one(array, i, &DataType::Decimal128(38, *scale))?;
                 let unscaled = wide.as_primitive::<arrow::datatypes::Decimal128Type>().value(0);
-                Field::Decimal(BigDecimal::new(BigInt::from(unscaled), i64::from(*scale)))
+                Field::decimal(BigDecimal::new(BigInt::from(unscaled), i64::from(*scale)))
             }
             DataType::Decimal256(_, scale) => {
                 let unscaled = array.as_primitive::<arrow::datatypes::Decimal256Type>().value(i);
                 let big = BigInt::from_signed_bytes_le(&unscaled.to_le_bytes());
-                Field::Decimal(BigDecimal::new(big, i64::from(*scale)))
+                Field::decimal(BigDecimal::new(big, i64::from(*scale)))
             }
             DataType::Date32 => {
                 let days = cast_one(array, i, &DataType::Int32)?.as_primitive::<Int32Type>().value(0);

@@ -13,7 +13,7 @@ pub const RECORD_COLUMN: &str = "";
 #[derive(Debug, Default)]
 pub struct RawBatch {
     pub rows: usize,
-    /// Columns in the file's order; each has `rows` values. A wanted column that the piece lacks is absent.
+    /// Columns in the file's order; each has `rows` values (see [`RawColumn::Fields`]). A wanted column that the piece lacks is absent.
     pub columns: Vec<(Arc<str>, RawColumn)>,
     /// Where each row stands within the piece.
     pub row_lines: RowLines,
@@ -67,7 +67,7 @@ impl RowLines {
 pub enum RawColumn {
     /// Text cells of a delimited file.
     Text(TextColumn),
-    /// Values of any kind.
+    /// Values of any kind. Rows behind the last value have none.
     Fields(Vec<Field>),
     /// A typed array; its type may be any that a reader's file has.
     Array(ArrayRef),

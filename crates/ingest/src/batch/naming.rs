@@ -217,11 +217,12 @@ impl TimeRange {
     pub fn add(&mut self, batch: &RecordBatch) {
         self.rows |= batch.num_rows() > 0;
         let Some(tracked) = &mut self.column else { return };
-        let Some(array) = batch.column_by_name(&tracked.name) else { return };
-        if array.null_count() > 0 {
+        let column = batch.column_by_name(&tracked.name);
+        if column.is_none_or(|c| c.null_count() > 0) {
             let default = tracked.default.clone();
             tracked.extend(default.clone(), default);
         }
+        let Some(array) = column else { return };
         match array.data_type() {
             ArrowType::Int32 => {
                 let array = array.as_primitive::<Int32Type>();

@@ -223,3 +223,59 @@ fn json_in_all_shapes() {
         "1 row of data.x cannot be ingested: line 2, column 'n': Cannot convert value: 'not a number' to type: INT"
     );
 }
+
+/// Large enough for several pieces on several threads.
+fn long_csv(rows: usize) -> String {
+    let line = |i| format!("{i},\"quoted\nvalue {i}, with some more text to make the line longer than it would be\"\n");
+    std::iter::once("n,a\n".to_owned()).chain((0..rows).map(line)).collect()
+}
+
+#[test]
+fn many_pieces_keep_order_and_lines() {
+    let load = Load::new(two_columns(), &[CSV]);
+    let (report, rows) = load.run(long_csv(60_000).as_bytes()).unwrap();
+    assert_eq!((report.rows_read, report.rows_indexed), (60_000, 60_000));
+    let first: Vec<usize> = rows.iter().map(|r| r.rsplit('|').next().unwrap().parse().unwrap()).collect();
+    assert!(first.iter().enumerate().all(|(i, n)| i == *n));
+    let bad = format!("{}x,y\n", long_csv(60_000));
+    assert!(load.error(&bad).contains(": line 120002, column 'n': Cannot convert value: 'x' to type: INT"));
+}
+
+#[test]
+fn compressed_files() {
+    use std::io::Write as _;
+    let content = long_csv(30_000);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(content.as_bytes()).unwrap();
+    let gz = gz.finish().unwrap();
+    let load = Load::new(two_columns(), &[CSV]);
+    assert_eq!(load.run(&gz).unwrap().0.rows_indexed, 30_000);
+    // Cut in the middle: an error, not fewer rows.
+    let error = load.run(&gz[..gz.len() / 2]).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read input file data.x");
+}
+
+#[test]
+fn a_cancelled_load_leaves_nothing() {
+    let place = Place::new();
+    fs::write(&place.input, long_csv(10)).unwrap();
+    let mut job = Load::new(two_columns(), &[CSV]).job(&place).unwrap();
+    job.cancel = Some(Arc::new(std::sync::atomic::AtomicBool::new(true)));
+    assert_eq!(ingest_file(&job).unwrap_err().to_string(), "the ingestion of data.x was cancelled");
+    assert_eq!(place.left_behind(), [""; 0]);
+}
+
+#[test]
+fn times_outside_of_a_century_are_refused() {
+    let fields = json!({
+        "dateTimeFieldSpecs": [{"name": "ts", "dataType": "LONG", "format": "1:MILLISECONDS:EPOCH", "granularity": "1:DAYS"}]
+    });
+    let segments = json!({"replication": "1", "timeColumnName": "ts"});
+    let load = Load::new(fields, &[CSV]).table("segmentsConfig", segments);
+    let error = load.error("ts\n1600000000\n");
+    assert!(error.contains("Invalid segment start/end time: 1970-01-19"), "{error}");
+    let lenient = load.table("ingestionConfig", json!({"segmentTimeValueCheck": false}));
+    assert_eq!(lenient.rows("ts\n1600000000\n"), ["1600000000"]);
+    // A row without time has the ingestion time.
+    assert_eq!(lenient.rows("ts,x\n,1\n"), ["1700000000000"]);
+}

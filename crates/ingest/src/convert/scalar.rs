@@ -1,6 +1,6 @@
 //! One value to one type: the conversion table.
 
-use bigdecimal::{BigDecimal, FromPrimitive as _, ToPrimitive as _, num_bigint::BigInt};
+use bigdecimal::{BigDecimal, FromPrimitive as _, ToPrimitive as _, Zero as _, num_bigint::BigInt};
 use connectors::format::Field;
 use model::{
     DataType, TimeZone,
@@ -106,7 +106,7 @@ pub(super) fn to_boolean(field: &Field) -> Converted<bool> {
         Field::Long(n) => Ok(*n != 0),
         Field::Float(x) => Ok(*x != 0.0),
         Field::Double(x) => Ok(*x != 0.0),
-        Field::Decimal(_) | Field::Number(_) => Ok(decimal(field, DataType::Boolean)? != BigDecimal::from(0)),
+        Field::Decimal(_) | Field::Number(_) => Ok(!decimal(field, DataType::Boolean)?.is_zero()),
         _ => Err(refuse(field, DataType::Boolean)),
     }
 }
@@ -131,7 +131,7 @@ fn decimal(field: &Field, to: DataType) -> Converted<BigDecimal> {
     let text = |text: &str| parse::parse_big_decimal(text).map_err(|_| fail());
     Ok(match field {
         Field::Text(t) | Field::Number(t) => text(t)?,
-        Field::Decimal(d) if parse::check_scale(d) => d.clone(),
+        Field::Decimal(d) if parse::check_scale(d) => (**d).clone(),
         Field::Int(n) => (*n).into(),
         Field::Long(n) | Field::Timestamp(n) => (*n).into(),
         Field::Float(x) => text(&render::java_float(*x))?,

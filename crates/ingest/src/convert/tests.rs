@@ -97,7 +97,7 @@ fn numbers() {
     check(DataType::String, Field::Timestamp(0), "1970-01-01 00:00:00.0");
     check(DataType::String, Field::Bytes(vec![0xab]), "ab");
     check(DataType::Bytes, Field::Int(1), "!Cannot convert value: '1' of type: INTEGER to type: BYTES");
-    check(DataType::Bytes, Field::Decimal("1.5".parse().unwrap()), "00010f");
+    check(DataType::Bytes, Field::decimal("1.5".parse().unwrap()), "00010f");
     check(DataType::BigDecimal, Field::Bytes(vec![0, 1, 0x0f]), "1.5");
 }
 

@@ -29,7 +29,7 @@ pub fn field_of_vector(array: &ArrayRef, ty: ColumnType, row: usize) -> Field {
             if ty.data_type == DataType::BigDecimal
                 && let Ok(decimal) = parse::parse_big_decimal(text)
             {
-                return Field::Decimal(decimal);
+                return Field::decimal(decimal);
             }
             Field::Text(text.to_owned())
         }
@@ -46,7 +46,7 @@ pub fn field_of_value(value: &Value) -> Field {
         Value::Long(n) => Field::Long(*n),
         Value::Float(x) => Field::Float(*x),
         Value::Double(x) => Field::Double(*x),
-        Value::BigDecimal(d) => Field::Decimal(d.clone()),
+        Value::BigDecimal(d) => Field::decimal(d.clone()),
         Value::Boolean(b) => Field::Bool(*b),
         Value::Timestamp(n) => Field::Timestamp(*n),
         Value::String(t) | Value::Json(t) | Value::Map(t) => Field::Text(t.clone()),

@@ -24,7 +24,7 @@ use arrow::{
     compute::filter_record_batch,
     datatypes::{Field as ArrowField, Schema as ArrowSchema, SchemaRef},
 };
-use connectors::format::RawBatch;
+use connectors::format::{RawBatch, RawColumn};
 use functions::Data;
 use model::{Schema, TableConfig};
 
@@ -65,7 +65,8 @@ pub struct RowFault {
 /// What came out of one raw batch.
 #[derive(Debug)]
 pub struct Processed {
-    /// The schema's columns; a null slot has no value.
+    /// The schema's columns as far as the input has them, in schema order; a null slot has no value, nor has a column
+    /// that is absent.
     pub batch: RecordBatch,
     /// Rows of the raw batch.
     pub rows_read: u64,
@@ -173,11 +174,15 @@ impl Pipeline {
         faults.dropped = dropped.as_deref();
         let mut sanitized = 0;
         let mut arrays = Vec::with_capacity(self.columns.len());
-        for rules in &self.columns {
-            arrays.push(self.column(rules, &rows, dropped.as_deref(), &mut faults, &mut sanitized)?);
+        let mut fields = Vec::with_capacity(self.columns.len());
+        for (rules, field) in self.columns.iter().zip(self.arrow_schema.fields()) {
+            if let Some(column) = rows.get(&rules.name) {
+                arrays.push(convert(rules, column, rows.len, dropped.as_deref(), &mut faults, &mut sanitized)?);
+                fields.push(field.clone());
+            }
         }
         if let Some(time) = &self.time
-            && let Some(at) = self.columns.iter().position(|c| c.name == time.name())
+            && let Some(at) = fields.iter().position(|f| f.name() == time.name())
         {
             let reported = &mut |row, reason| faults.add(row, time.name(), reason);
             arrays[at] = time.check(arrays[at].clone(), self.continue_on_error, reported);
@@ -185,7 +190,8 @@ impl Pipeline {
         let lines = rows.lines;
         let (kept, faulty_rows) = (faults.kept, faults.rows.len() as u64);
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len));
-        let batch = RecordBatch::try_new_with_options(self.arrow_schema.clone(), arrays, &options).map_err(internal)?;
+        let batch = RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), arrays, &options)
+            .map_err(internal)?;
         let (batch, rows_filtered) = match dropped {
             None => (batch, 0),
             Some(dropped) => {
@@ -202,45 +208,38 @@ impl Pipeline {
         let filter = self.filter.iter().flat_map(|f| f.arguments().iter().map(String::as_str));
         self.columns.iter().map(|c| c.name.as_str()).chain(self.transforms.arguments()).chain(filter).collect()
     }
+}
 
-    fn column(
-        &self,
-        rules: &ColumnRules,
-        rows: &Rows,
-        dropped: Option<&[bool]>,
-        faults: &mut Faults<'_>,
-        sanitized: &mut u64,
-    ) -> Result<ArrayRef, Error> {
-        let column = match rows.get(&rules.name) {
-            None => {
-                let mut empty = ColumnWriter::new(rules, rows.len);
-                (0..rows.len).for_each(|_| empty.push_null());
-                return empty.finish().map_err(internal);
-            }
-            Some(Column::Raw(connectors::format::RawColumn::Text(text))) => {
-                let converted = text_column(text, rows.len, rules, dropped).map_err(internal)?;
-                for Fault { row, reason } in converted.faults {
-                    faults.add(row, &rules.name, reason);
-                }
-                *sanitized += converted.sanitized;
-                return Ok(converted.array);
-            }
-            Some(column) => column,
-        };
-        if let Some(array) = column.as_stored(rules) {
-            return Ok(array);
+/// The column's array of the schema's type.
+fn convert(
+    rules: &ColumnRules,
+    column: &Column,
+    rows: usize,
+    dropped: Option<&[bool]>,
+    faults: &mut Faults<'_>,
+    sanitized: &mut u64,
+) -> Result<ArrayRef, Error> {
+    if let Column::Raw(RawColumn::Text(text)) = column {
+        let converted = text_column(text, rows, rules, dropped).map_err(internal)?;
+        for Fault { row, reason } in converted.faults {
+            faults.add(row, &rules.name, reason);
         }
-        let mut out = ColumnWriter::new(rules, rows.len);
-        for row in 0..rows.len {
-            if dropped.is_some_and(|d| d[row]) {
-                out.push_null();
-            } else if let Err(reason) = column.with_field(row, |field| out.push(field)) {
-                faults.add(row, &rules.name, reason);
-            }
-        }
-        *sanitized += out.sanitized();
-        out.finish().map_err(internal)
+        *sanitized += converted.sanitized;
+        return Ok(converted.array);
     }
+    if let Some(array) = column.as_stored(rules) {
+        return Ok(array);
+    }
+    let mut out = ColumnWriter::new(rules, rows);
+    for row in 0..rows {
+        if dropped.is_some_and(|d| d[row]) {
+            out.push_null();
+        } else if let Err(reason) = column.with_field(row, |field| out.push(field)) {
+            faults.add(row, &rules.name, reason);
+        }
+    }
+    *sanitized += out.sanitized();
+    out.finish().map_err(internal)
 }
 
 fn first_faults(mut kept: Vec<(usize, Arc<str>, String)>, lines: &connectors::format::RowLines) -> Vec<RowFault> {

@@ -42,6 +42,11 @@ impl Rows {
         self.columns.insert(name.into(), column);
     }
 
+    pub fn remove(&mut self, name: &str) {
+        self.vectors.remove(name);
+        self.columns.remove(name);
+    }
+
     /// The column as functions take it; without values it is a NULL constant of `declared`, or of no type.
     pub fn vector(&mut self, name: &str) -> Vector {
         if let Some(vector) = self.vectors.get(name) {

@@ -48,13 +48,15 @@ impl Case {
         assert!(raw.rejected.is_empty(), "{:?}", raw.rejected);
         let processed = pipeline.run(raw, NOW_MS).unwrap();
         let cell = |column: usize, row: usize| {
-            let array = processed.batch.column(column);
+            let Some(array) = processed.batch.column_by_name(&schema.fields[column].name) else {
+                return "~".to_owned();
+            };
             if array.is_null(row) {
                 return "~".to_owned();
             }
             render::to_text(&value_at(array.as_ref(), schema.fields[column].column_type(), row))
         };
-        let row = |row| (0..processed.batch.num_columns()).map(|c| cell(c, row)).collect::<Vec<_>>().join("|");
+        let row = |row| (0..schema.fields.len()).map(|c| cell(c, row)).collect::<Vec<_>>().join("|");
         ((0..processed.batch.num_rows()).map(row).collect(), processed)
     }
 
@@ -229,4 +231,17 @@ fn a_legacy_time_column_is_converted_to_its_unit() {
         "outgoingGranularitySpec": {"name": "days", "dataType": "INT", "timeType": "DAYS"},
     });
     assert_eq!(case.rows("{\"secs\":1600000000}\n{\"secs\":\"86400\",\"a\":\"x\"}\n{}"), ["~|18518", "x|1", "~|~"]);
+}
+
+#[test]
+fn enrichers_overwrite_and_come_first() {
+    let config = json!({
+        "enrichmentConfigs": [
+            {"enricherType": "generateColumn", "properties": {"fieldToFunctionMap": {"a": "upper(b)"}}}
+        ],
+        "transformConfigs": [{"columnName": "c", "transformFunction": "lower(a)"}],
+    });
+    assert_eq!(Case::new(&[("a", "STRING"), ("c", "STRING")], config).rows("{\"a\":\"x\",\"b\":\"Yy\"}"), ["YY|yy"]);
+    let other = json!({"enrichmentConfigs": [{"enricherType": "clpEnricher"}]});
+    assert!(Case::new(&[("a", "STRING")], other).refused().contains("'clpEnricher' is not supported"));
 }

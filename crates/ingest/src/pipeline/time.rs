@@ -64,12 +64,12 @@ impl TimeColumn {
         }
         let ty = self.data_type.sv();
         let mut invalid = vec![false; array.len()];
-        for row in 0..array.len() {
+        for (row, bad) in invalid.iter_mut().enumerate() {
             let field = field_of_vector(&array, ty, row);
             if field.is_null() || self.millis(&field).is_some_and(is_valid_time) {
                 continue;
             }
-            invalid[row] = true;
+            *bad = true;
             fault(row, format!("Time value: {} is not in valid range: 1971-01-01 to 2071-01-01", field.to_json()));
         }
         if !to_null || !invalid.contains(&true) {

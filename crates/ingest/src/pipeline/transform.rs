@@ -3,6 +3,7 @@
 use connectors::format::{Field, RawColumn};
 use functions::Vector;
 use model::{DateTimeFormat, FieldRole, FieldSpec, Schema, table_config::IngestionConfig};
+use serde_json::Value as Json;
 
 use super::{Column, Expression, Faults, Rows, order};
 use crate::{Error, convert::field_of_value};
@@ -18,6 +19,8 @@ pub(super) struct Transforms {
 struct Step {
     column: String,
     kind: Kind,
+    /// An enricher: its result stands whatever the input has.
+    overwrites: bool,
 }
 
 enum Kind {
@@ -44,7 +47,11 @@ impl Transforms {
                 return Err(Error::Config(format!("Duplicate transform config found for column '{column}'")));
             }
             let expression = Expression::transform(&transform.column, &transform.function)?;
-            steps.push(Step { column: transform.column.clone(), kind: Kind::Expression(expression) });
+            steps.push(Step {
+                column: transform.column.clone(),
+                kind: Kind::Expression(expression),
+                overwrites: false,
+            });
         }
         for field in &schema.fields {
             if steps.iter().any(|s| s.column == field.name) {
@@ -58,12 +65,14 @@ impl Transforms {
                 Some(function) => Some(Kind::Expression(Expression::transform(&field.name, function)?)),
                 None => part(KEYS, true).or_else(|| part(VALUES, false)).or_else(|| time_units(field)),
             };
-            steps.extend(kind.map(|kind| Step { column: field.name.clone(), kind }));
+            steps.extend(kind.map(|kind| Step { column: field.name.clone(), kind, overwrites: false }));
         }
         let names: Vec<&str> = steps.iter().map(|s| s.column.as_str()).collect();
         let order = order::by_dependency(&names, |i| steps[i].arguments())?;
         let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
-        Ok(Self { steps: order.into_iter().filter_map(|i| slots[i].take()).collect() })
+        let mut all = enrichers(config)?;
+        all.extend(order.into_iter().filter_map(|i| slots[i].take()));
+        Ok(Self { steps: all })
     }
 
     /// Every field that a transform reads.
@@ -76,6 +85,9 @@ impl Transforms {
         for step in &self.steps {
             match &step.kind {
                 Kind::Expression(expression) => {
+                    if step.overwrites {
+                        rows.remove(&step.column);
+                    }
                     transform(&step.column, expression, rows, now_ms, schema, faults);
                 }
                 Kind::MapPart { map, keys } => map_part(&step.column, &map[0], *keys, rows),
@@ -85,6 +97,29 @@ impl Transforms {
             }
         }
     }
+}
+
+/// `enrichmentConfigs`: columns that are always computed, before all transforms, in the order written.
+fn enrichers(config: &IngestionConfig) -> Result<Vec<Step>, Error> {
+    let mut steps = Vec::new();
+    for enricher in &config.enrichments {
+        let kind = enricher.get("enricherType").and_then(Json::as_str).unwrap_or_default();
+        if kind != "generateColumn" {
+            return Err(Error::Config(format!("the enricher '{kind}' is not supported, only generateColumn is")));
+        }
+        if enricher.get("preComplexTypeTransform").and_then(Json::as_bool) == Some(true) {
+            return Err(Error::Config("preComplexTypeTransform of an enricher is not supported".to_owned()));
+        }
+        let functions = enricher.get("properties").and_then(|p| p.get("fieldToFunctionMap")).and_then(Json::as_object);
+        for (column, function) in functions.into_iter().flatten() {
+            let expression = Expression::transform(column, function.as_str().unwrap_or_default())?;
+            steps.push(Step { column: column.clone(), kind: Kind::Expression(expression), overwrites: true });
+        }
+    }
+    if config.schema_conforming.is_some() {
+        return Err(Error::Config("schemaConformingTransformerConfig is not supported".to_owned()));
+    }
+    Ok(steps)
 }
 
 impl Step {

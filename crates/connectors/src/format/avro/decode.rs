@@ -6,6 +6,8 @@ use super::schema::{AvroSchema, Type, TypeId};
 use crate::format::Field;
 
 const MAX_DEPTH: u32 = 200;
+/// Values of one piece.
+pub(super) const MAX_VALUES: usize = 16 << 20;
 /// Elements without bytes (nulls) that one list may have.
 const MAX_EMPTY_ITEMS: u64 = 1 << 20;
 
@@ -13,13 +15,20 @@ const MAX_EMPTY_ITEMS: u64 = 1 << 20;
 pub(super) struct Decoder<'a> {
     schema: &'a AvroSchema,
     rest: &'a [u8],
+    /// Values that this piece may still have.
+    left: usize,
 }
 
 type Decoded<T> = Result<T, String>;
 
 impl<'a> Decoder<'a> {
-    pub fn new(schema: &'a AvroSchema, data: &'a [u8]) -> Self {
-        Self { schema, rest: data }
+    /// `left`: values that the piece may still have, [`MAX_VALUES`] at first.
+    pub fn new(schema: &'a AvroSchema, data: &'a [u8], left: usize) -> Self {
+        Self { schema, rest: data, left }
+    }
+
+    pub fn left(&self) -> usize {
+        self.left
     }
 
     /// One value of the schema's root type.
@@ -32,6 +41,8 @@ impl<'a> Decoder<'a> {
         if depth > MAX_DEPTH {
             return Err(format!("values are nested more than {MAX_DEPTH} deep"));
         }
+        // Small values take far more memory than bytes in the file.
+        self.left = self.left.checked_sub(1).ok_or_else(|| format!("a block has more than {MAX_VALUES} values"))?;
         Ok(match self.schema.get(id) {
             Type::Null => Field::Null,
             Type::Boolean => Field::Bool(self.take(1)?[0] != 0),
@@ -82,7 +93,7 @@ impl<'a> Decoder<'a> {
                     Some(size) => self.take(*size)?,
                     None => self.sized()?,
                 };
-                Field::Decimal(BigDecimal::new(BigInt::from_signed_bytes_be(bytes), *scale))
+                Field::decimal(BigDecimal::new(BigInt::from_signed_bytes_be(bytes), *scale))
             }
             Type::TimestampMillis => Field::Timestamp(self.long()?),
             Type::TimestampMicros => Field::Timestamp(self.long()?.div_euclid(1000)),

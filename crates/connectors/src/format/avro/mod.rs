@@ -21,7 +21,7 @@ use crate::Error;
 
 /// Blocks are gathered up to this size (as they lie in the file) for one piece.
 const PIECE_BYTES: usize = 256 << 10;
-const MAX_BLOCK_BYTES: u64 = 256 << 20;
+const MAX_BLOCK_BYTES: u64 = 64 << 20;
 /// Records without bytes that one block may have.
 const MAX_EMPTY_RECORDS: u64 = 1 << 20;
 const MAX_HEADER_BYTES: u64 = 64 << 20;
@@ -138,6 +138,7 @@ impl Shared {
 
     fn decode(&self, blocks: &[Block]) -> Result<RawBatch, Error> {
         let mut rows = 0;
+        let mut left = decode::MAX_VALUES;
         let mut columns: Vec<Vec<Field>> = vec![Vec::new(); self.names.len()];
         let mut records = Vec::new();
         for block in blocks {
@@ -145,7 +146,7 @@ impl Shared {
             if block.records > data.len() as u64 + MAX_EMPTY_RECORDS {
                 return Err(self.malformed("a block has more records than bytes".to_owned()));
             }
-            let mut decoder = Decoder::new(&self.schema, &data);
+            let mut decoder = Decoder::new(&self.schema, &data, left);
             for _ in 0..block.records {
                 let read = if self.whole {
                     decoder.root().map(|record| records.push(record))
@@ -155,6 +156,7 @@ impl Shared {
                 read.map_err(|reason| self.malformed(format!("record {}: {reason}", rows + 1)))?;
                 rows += 1;
             }
+            left = decoder.left();
         }
         let mut named: Vec<_> = self.names.iter().cloned().zip(columns.into_iter().map(RawColumn::Fields)).collect();
         if self.whole {

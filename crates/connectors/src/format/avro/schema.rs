@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use model::parse::MAX_DECIMAL_SCALE;
 use serde_json::Value;
 
 /// Index of a type in its schema.
@@ -152,7 +153,7 @@ impl Builder {
             "fixed" => {
                 let size = child("size")?.as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
                 let ty = if logical == "decimal" {
-                    Type::Decimal { fixed: Some(size), scale: scale(object) }
+                    Type::Decimal { fixed: Some(size), scale: scale(object)? }
                 } else {
                     Type::Fixed(size)
                 };
@@ -175,7 +176,7 @@ impl Builder {
             _ => self.by_name(kind, namespace)?,
         };
         let annotated = match (kind, logical) {
-            ("bytes", "decimal") => Type::Decimal { fixed: None, scale: scale(object) },
+            ("bytes", "decimal") => Type::Decimal { fixed: None, scale: scale(object)? },
             ("int", "date") => Type::Date,
             ("int", "time-millis") => Type::TimeMillis,
             ("long", "time-micros") => Type::TimeMicros,
@@ -194,8 +195,12 @@ impl Builder {
     }
 }
 
-fn scale(object: &serde_json::Map<String, Value>) -> i64 {
-    object.get("scale").and_then(Value::as_i64).unwrap_or(0)
+fn scale(object: &serde_json::Map<String, Value>) -> Result<i64, String> {
+    let scale = object.get("scale").and_then(Value::as_i64).unwrap_or(0);
+    if (0..=MAX_DECIMAL_SCALE).contains(&scale) {
+        return Ok(scale);
+    }
+    Err(format!("its schema has a decimal of scale {scale}, expected 0 to {MAX_DECIMAL_SCALE}"))
 }
 
 fn full_name(name: &str, namespace: &str) -> String {

@@ -7,7 +7,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-use std::{io::Read, sync::Arc};
+use std::{collections::HashSet, io::Read, sync::Arc};
 
 use self::{
     config::Settings,
@@ -166,8 +166,9 @@ impl<R: Read + Send> CsvReader<R> {
 fn columns(header: &[String], options: &ReadOptions, file: &str) -> Result<(Vec<Arc<str>>, Vec<u32>), Error> {
     let mut names: Vec<Arc<str>> = Vec::new();
     let mut targets = Vec::with_capacity(header.len());
-    for (i, name) in header.iter().enumerate() {
-        if !name.is_empty() && header[..i].contains(name) {
+    let mut seen = HashSet::with_capacity(header.len());
+    for name in header {
+        if !name.is_empty() && !seen.insert(name) {
             return Err(Error::Malformed {
                 file: file.to_owned(),
                 format: "CSV",

@@ -28,7 +28,7 @@ fn read(content: &[u8], properties: &[(&str, &str)], chunk: usize) -> Result<Vec
                 other => panic!("{other:?}"),
             });
             let cells: Vec<String> = cells.collect();
-            out.push((base + batch.row_lines.line(row) + 1, format!("{}", cells.join("|"))));
+            out.push((base + batch.row_lines.line(row) + 1, cells.join("|")));
         }
         for bad in &batch.rejected {
             out.push((base + bad.line + 1, format!("!{}{}", bad.reason, if bad.fatal { " (fatal)" } else { "" })));

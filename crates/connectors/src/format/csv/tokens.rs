@@ -10,6 +10,9 @@ use crate::format::{Rejected, raw::NULL_CELL};
 /// No output column wants this input column.
 pub(super) const UNWANTED: u32 = u32::MAX;
 
+/// Cells of one piece. A piece has about as many bytes, most of its cells being a delimiter at least.
+const MAX_CELLS: usize = 8 << 20;
+
 /// Cells of wanted columns, row by row.
 #[derive(Default)]
 pub(super) struct Cells {
@@ -18,6 +21,18 @@ pub(super) struct Cells {
     pub rejected: Vec<Rejected>,
     /// Lines read.
     pub lines: u32,
+}
+
+impl Cells {
+    /// Rows that are much shorter than the header promises could take memory without bound; a file of them is refused.
+    fn has_room(&mut self, width: usize) -> bool {
+        if self.cells.len() + width <= MAX_CELLS {
+            return true;
+        }
+        let reason = format!("the header has {width} wanted columns and far too many rows have next to none of them");
+        self.rejected.push(Rejected { line: self.lines.into(), reason, fatal: true });
+        false
+    }
 }
 
 /// What is the same for all pieces of a file.
@@ -83,6 +98,9 @@ fn simple(layout: &Layout<'_>, delimiter: u8, buffer: &mut [u8], from: usize, ou
             continue;
         }
         let row_start = out.cells.len();
+        if !out.has_room(layout.width) {
+            return;
+        }
         out.cells.resize(row_start + layout.width, NULL_CELL);
         let row_line = out.lines;
         let mut column = 0;
@@ -392,6 +410,9 @@ fn general_all(layout: &Layout<'_>, buffer: &mut [u8], from: usize, out: &mut Ce
             continue;
         }
         let row_start = out.cells.len();
+        if !out.has_room(layout.width) {
+            return;
+        }
         out.cells.resize(row_start + layout.width, NULL_CELL);
         for (column, &(start, end)) in fields.iter().enumerate() {
             layout.store(&mut out.cells[row_start..], column, buffer, start, end);

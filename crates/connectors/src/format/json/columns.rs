@@ -65,10 +65,10 @@ impl<'a> Columns<'a> {
         place
     }
 
-    /// Columns of exactly `rows` values.
+    /// The columns; a column that ends early has no values in the rows behind.
     pub fn finish(self, rows: usize) -> Vec<(Arc<str>, RawColumn)> {
         let fill = |mut values: Vec<Field>| {
-            values.resize(rows, Field::Null);
+            values.truncate(rows);
             RawColumn::Fields(values)
         };
         self.columns.into_iter().map(|(name, values)| (name, fill(values))).collect()

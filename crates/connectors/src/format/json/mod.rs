@@ -71,7 +71,7 @@ impl<R: Read + Send> JsonReader<R> {
                 self.started = true;
             }
             self.splitter.scan(&self.pending);
-            if self.ended {
+            if self.ended && !self.splitter.is_full() {
                 // What is left may be broken off; the parser then says where.
                 return Ok(self.pending.len());
             }
@@ -103,7 +103,7 @@ impl<R: Read + Send> RecordReader for JsonReader<R> {
         let in_array = self.in_array;
         // An array that is still open at the end gets a last, empty piece that says so.
         self.in_array = self.splitter.cut(end) && end > 0;
-        let (shared, last) = (self.shared.clone(), self.ended);
+        let (shared, last) = (self.shared.clone(), self.ended && self.pending.is_empty());
         Ok(Some(Box::new(move || Ok(shared.decode(&chunk, in_array, last)))))
     }
 }

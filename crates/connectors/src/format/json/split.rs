@@ -13,13 +13,18 @@ pub(super) struct Splitter {
     array: bool,
     /// Position behind the last whole record and whether it stood in a top-level array.
     last: Option<(usize, bool)>,
+    /// Records up to there.
+    records: usize,
 }
+
+/// Records of one piece: tiny ones take far more memory than bytes in the file.
+const MAX_RECORDS: usize = 16 << 10;
 
 impl Splitter {
     /// Looks at the bytes that were added to the buffer since the last call.
     pub fn scan(&mut self, buffer: &[u8]) {
         let mut at = self.seen;
-        while at < buffer.len() {
+        while at < buffer.len() && self.records < MAX_RECORDS {
             if self.in_string {
                 at = self.scan_string(buffer, at);
                 continue;
@@ -64,7 +69,13 @@ impl Splitter {
         }
         if self.depth == 0 || (self.depth == 1 && self.array) {
             self.last = Some((at + 1, self.array));
+            self.records += 1;
         }
+    }
+
+    /// As many records as one piece may have were seen; bytes behind them were not looked at.
+    pub fn is_full(&self) -> bool {
+        self.records >= MAX_RECORDS
     }
 
     /// The position behind the last whole record seen.
@@ -74,6 +85,7 @@ impl Splitter {
 
     /// The first `bytes` of the buffer are gone. True when what follows stands in a top-level array.
     pub fn cut(&mut self, bytes: usize) -> bool {
+        self.records = 0;
         self.seen = self.seen.saturating_sub(bytes);
         self.last.take().is_some_and(|(_, array)| array)
     }

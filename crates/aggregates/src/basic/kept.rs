@@ -27,7 +27,7 @@ enum Keep {
 /// `anyvalue(x)`: the first value seen, of the argument's type.
 pub fn any_value(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
     let [arg] = call.arguments::<1>()?;
-    Ok(Kept::new(call, arg, Keep::Any))
+    Ok(Kept::bind(call, arg, Keep::Any))
 }
 
 pub fn min_string(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
@@ -43,7 +43,7 @@ fn string(call: &Call<'_>, keep: Keep) -> Result<Arc<dyn AggregateFunction>, Err
     if arg.data_type.arrow() != ArrowType::Utf8 {
         return Err(call.invalid(format!("Cannot compute {} for non-string type: {}", call.name, arg.data_type)));
     }
-    Ok(Kept::new(call, DataType::String.sv(), keep))
+    Ok(Kept::bind(call, DataType::String.sv(), keep))
 }
 
 /// `firstwithtime(x, time, 'TYPE')`; of equal times the row seen first.
@@ -71,7 +71,7 @@ fn with_time(call: &Call<'_>, keep: Keep) -> Result<Arc<dyn AggregateFunction>, 
         Some("STRING" | "VARCHAR") => DataType::String,
         _ => return Err(call.invalid("expects a type BOOLEAN, INT, LONG, FLOAT, DOUBLE or STRING after the columns")),
     };
-    Ok(Kept::new(call, ty.sv(), keep))
+    Ok(Kept::bind(call, ty.sv(), keep))
 }
 
 #[derive(Debug)]
@@ -83,7 +83,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn new(call: &Call<'_>, ty: ColumnType, keep: Keep) -> Arc<dyn AggregateFunction> {
+    fn bind(call: &Call<'_>, ty: ColumnType, keep: Keep) -> Arc<dyn AggregateFunction> {
         Arc::new(Self { name: call.name.to_owned(), ty, keep, null_handling: call.null_handling })
     }
 }

@@ -20,7 +20,7 @@ pub(crate) trait Sketch: Send + Sync + Debug + Sized + 'static {
     fn new(parameters: &Self::Parameters) -> Self;
     fn add(&mut self, value: f64);
     fn merge(&mut self, other: Self) -> Result<(), String>;
-    fn to_bytes(&mut self) -> Vec<u8>;
+    fn bytes(&mut self) -> Vec<u8>;
     fn from_bytes(bytes: &[u8]) -> Result<Self, String>;
     fn memory_bytes(&self) -> usize;
     fn result_type(parameters: &Self::Parameters) -> ColumnType;
@@ -36,7 +36,7 @@ pub(crate) struct SketchFunction<S: Sketch> {
 }
 
 impl<S: Sketch> SketchFunction<S> {
-    pub(crate) fn new(name: &str, parameters: S::Parameters) -> Arc<dyn AggregateFunction> {
+    pub(crate) fn bind(name: &str, parameters: S::Parameters) -> Arc<dyn AggregateFunction> {
         Arc::new(Self { name: name.to_owned(), parameters, sketch: PhantomData })
     }
 }
@@ -113,7 +113,7 @@ impl<S: Sketch> Accumulator for Sketches<S> {
     }
 
     fn state(&mut self) -> Result<Vec<ArrayRef>, Error> {
-        Ok(vec![Arc::new(BinaryArray::from_iter_values(self.sketches.iter_mut().map(S::to_bytes)))])
+        Ok(vec![Arc::new(BinaryArray::from_iter_values(self.sketches.iter_mut().map(S::bytes)))])
     }
 
     fn finish(&mut self) -> Result<ArrayRef, Error> {

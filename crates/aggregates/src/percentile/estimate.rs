@@ -38,17 +38,17 @@ fn parameters(call: &Call<'_>, raw: bool) -> Result<Parameters, Error> {
 
 /// `percentileest(x, p)`: LONG; values are cut to whole numbers.
 pub fn quantile(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
-    Ok(SketchFunction::<QuantileDigest>::new(call.name, parameters(call, false)?))
+    Ok(SketchFunction::<QuantileDigest>::bind(call.name, parameters(call, false)?))
 }
 
 /// `percentiletdigest(x, p[, compression = 100])`: DOUBLE.
 pub fn t_digest(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
-    Ok(SketchFunction::<TDigest>::new(call.name, parameters(call, false)?))
+    Ok(SketchFunction::<TDigest>::bind(call.name, parameters(call, false)?))
 }
 
 /// The serialised t-digest in hex.
 pub fn raw_t_digest(call: &Call<'_>) -> Result<Arc<dyn AggregateFunction>, Error> {
-    Ok(SketchFunction::<TDigest>::new(call.name, parameters(call, true)?))
+    Ok(SketchFunction::<TDigest>::bind(call.name, parameters(call, true)?))
 }
 
 impl Sketch for QuantileDigest {
@@ -67,7 +67,7 @@ impl Sketch for QuantileDigest {
         Ok(())
     }
 
-    fn to_bytes(&mut self) -> Vec<u8> {
+    fn bytes(&mut self) -> Vec<u8> {
         QuantileDigest::to_bytes(self)
     }
 
@@ -105,8 +105,8 @@ impl Sketch for TDigest {
         Ok(())
     }
 
-    fn to_bytes(&mut self) -> Vec<u8> {
-        TDigest::to_bytes(self)
+    fn bytes(&mut self) -> Vec<u8> {
+        TDigest::bytes(self)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
@@ -125,7 +125,7 @@ impl Sketch for TDigest {
         if parameters.raw {
             let text = |s: &mut Self| {
                 let missing = parameters.null_handling && s.is_empty();
-                (!missing).then(|| hex::encode(s.to_bytes()))
+                (!missing).then(|| hex::encode(s.bytes()))
             };
             return Arc::new(sketches.iter_mut().map(text).collect::<StringArray>());
         }

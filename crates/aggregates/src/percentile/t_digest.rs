@@ -136,7 +136,8 @@ impl TDigest {
         Some(self.max)
     }
 
-    pub(crate) fn to_bytes(&mut self) -> Vec<u8> {
+    /// The serialised form; merges what is pending first.
+    pub(crate) fn bytes(&mut self) -> Vec<u8> {
         self.compress();
         let mut bytes = Vec::with_capacity(32 + 16 * self.centroids.len());
         bytes.extend(VERBOSE.to_be_bytes());
@@ -240,7 +241,7 @@ mod tests {
             assert!((got - q).abs() < 0.006, "{q}: {got}");
         }
         assert!(digest.centroids.len() < 300, "{}", digest.centroids.len());
-        let bytes = digest.to_bytes();
+        let bytes = digest.bytes();
         let mut back = TDigest::from_bytes(&bytes).unwrap();
         assert_eq!(back.quantile(0.3), digest.quantile(0.3));
         for length in [0, 3, 20, 31, bytes.len() - 1] {

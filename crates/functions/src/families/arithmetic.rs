@@ -174,8 +174,10 @@ pub(super) fn decimals(
     rows: usize,
     op: fn(&BigDecimal, &BigDecimal) -> Result<BigDecimal, String>,
 ) -> Result<Vector, String> {
-    let (left, right) =
-        (call::Input::<call::Dec>::new(&[a.clone()], 0)?, call::Input::<call::Dec>::new(&[b.clone()], 0)?);
+    let (left, right) = (
+        call::Input::<call::Dec>::new(std::slice::from_ref(a), 0)?,
+        call::Input::<call::Dec>::new(std::slice::from_ref(b), 0)?,
+    );
     let mut out = StringBuilder::new();
     for row in 0..rows {
         if left.is_null(row) || right.is_null(row) {

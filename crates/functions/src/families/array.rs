@@ -142,7 +142,7 @@ macro_rules! generate {
 
 fn generate<T>(from: f64, to: f64, step: f64, value: impl Fn(usize) -> T) -> Result<Vec<T>, String> {
     let count = ((to - from) / step).floor() + 1.0;
-    if !(count <= MAX_GENERATED as f64) {
+    if count.is_nan() || count > MAX_GENERATED as f64 {
         return Err(format!("more than {MAX_GENERATED} elements from {from} to {to} by {step}"));
     }
     Ok((0..count.max(0.0) as usize).map(value).collect())

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use proto::{Backoff, ClusterClient, keep_session};
+use proto::{Backoff, ClusterClient, SessionHandler, keep_session};
 use service::{Listener, Server, ServerHandle, Tasks};
 use tokio_util::sync::DropGuard;
 
@@ -36,7 +36,6 @@ pub struct BrokerHandle {
     state: Arc<State>,
     http: ServerHandle,
     tasks: Tasks,
-    session: Arc<ControllerSession>,
     _stop: DropGuard,
 }
 
@@ -62,13 +61,14 @@ impl Broker {
         };
         let view = Arc::new(ArcSwap::from_pointee(ClusterView::default()));
         let state = Arc::new(State::new(config, instance_id, &identity.incarnation, Arc::clone(&view)));
-        let session = Arc::new(ControllerSession::new(identity, view, deps.servers));
+        let session: Arc<dyn SessionHandler> =
+            Arc::new(ControllerSession::new(identity, view, deps.servers, Arc::clone(&state.connected)));
         let tasks = Tasks::new();
-        let kept = keep_session(deps.cluster, Arc::clone(&session) as _, Backoff::default());
+        let kept = keep_session(deps.cluster, session, Backoff::default());
         tasks.spawn_critical("session with the controller", kept);
         let http = Server::new(http::routes(Arc::clone(&state))).start(listener);
         let stop = tasks.cancelled().drop_guard();
-        Ok(BrokerHandle { state, http, tasks, session, _stop: stop })
+        Ok(BrokerHandle { state, http, tasks, _stop: stop })
     }
 }
 
@@ -84,7 +84,7 @@ impl BrokerHandle {
 
     /// Whether the session with the controller is open.
     pub fn is_connected(&self) -> bool {
-        self.session.is_connected()
+        self.state.is_connected()
     }
 
     /// Whether the cluster is known, so that queries can be answered.

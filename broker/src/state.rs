@@ -19,6 +19,8 @@ pub struct State {
     pub view: Arc<ArcSwap<ClusterView>>,
     pub running: Arc<Running>,
     pub stopping: AtomicBool,
+    /// Whether the session with the controller is open, so that the view is up to date.
+    pub connected: Arc<AtomicBool>,
     next_request: AtomicU64,
 }
 
@@ -34,8 +36,13 @@ impl State {
             view,
             running: Arc::default(),
             stopping: AtomicBool::new(false),
+            connected: Arc::default(),
             next_request: AtomicU64::new(first),
         }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// Fits a signed 64-bit number.

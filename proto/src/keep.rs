@@ -35,7 +35,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_millis(100), longest: Duration::from_secs(5) }
+        Self { first: Duration::from_millis(100), longest: Duration::from_secs(2) }
     }
 }
 

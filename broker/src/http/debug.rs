@@ -119,8 +119,14 @@ fn all_segments(broker: &Broker, table: &TableRoute) -> Routing {
 
 fn routed(broker: &Broker, table: &TableRoute, filter: &Filter) -> Routing {
     let view = broker.view.load();
-    let request =
-        Request { filter, request_id: 0, now: Instant::now(), now_ms: crate::state::now_ms(), fixed_replica: false };
+    let request = Request {
+        filter,
+        request_id: 0,
+        now: Instant::now(),
+        now_ms: crate::state::now_ms(),
+        fixed_replica: false,
+        is_stale: !broker.is_connected(),
+    };
     route(table, &view.servers, &request)
 }
 

@@ -156,7 +156,7 @@ impl Run<'_> {
     ) -> Result<BrokerResponse, query::Error> {
         let timeout = timeout(self.state, QueryOptions::new(&bound.options), table);
         let deadline = self.started + timeout;
-        let plan = plan(&bound, table, self.view, self.request_id)?;
+        let plan = plan(&bound, table, self.view, self.request_id, !self.state.is_connected())?;
         let running = self.state.running.add(self.request_id, self.sql, client_id);
         let scatter = Scatter {
             request_id: self.request_id,

@@ -78,6 +78,7 @@ pub(super) fn plan(
     table: &RawTable,
     view: &ClusterView,
     request_id: u64,
+    is_stale: bool,
 ) -> Result<Plan, query::Error> {
     let options = QueryOptions::new(&bound.options);
     let mut plan = Plan { parts: Vec::with_capacity(2), exceptions: Vec::new(), pruned_segments: 0, pruned_docs: 0 };
@@ -88,6 +89,7 @@ pub(super) fn plan(
             now: Instant::now(),
             now_ms: bound.now_ms,
             fixed_replica: options.is_set("useFixedReplica"),
+            is_stale,
         };
         let routing = route(physical, &view.servers, &request);
         plan.pruned_segments += routing.pruned_segments;

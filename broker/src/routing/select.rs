@@ -45,6 +45,9 @@ pub struct Request<'a> {
     pub now_ms: i64,
     /// Choose the same replicas for every query.
     pub fixed_replica: bool,
+    /// The controller is away, so that servers said to be dead may have come back: they are tried where no other
+    /// holds a segment.
+    pub is_stale: bool,
 }
 
 /// Prunes, then assigns each segment to one server.
@@ -156,7 +159,13 @@ fn choose<'a>(
         if !replica.state.serves() || left_out {
             continue;
         }
-        let Some(server) = servers.get(&replica.server).filter(|server| server.serves()) else { continue };
+        let Some(server) = servers.get(&replica.server) else { continue };
+        if !server.serves() {
+            if request.is_stale && server.enabled && server.health.is_usable(request.now) {
+                suspected = suspected.or(Some(server));
+            }
+            continue;
+        }
         if server.health.is_usable(request.now) {
             return Some(server);
         }
@@ -247,9 +256,13 @@ mod tests {
     }
 
     fn routed(table: &TableRoute, servers: &Servers, request_id: u64) -> String {
+        routed_when(table, servers, request_id, false)
+    }
+
+    fn routed_when(table: &TableRoute, servers: &Servers, request_id: u64, is_stale: bool) -> String {
         let filter = Filter::All;
         let now = Instant::now();
-        let request = Request { filter: &filter, request_id, now, now_ms: i64::MAX, fixed_replica: false };
+        let request = Request { filter: &filter, request_id, now, now_ms: i64::MAX, fixed_replica: false, is_stale };
         let routing = route(table, servers, &request);
         let mut parts: Vec<String> =
             routing.servers.iter().map(|(id, share)| format!("{id}:{}", share.segments.join("+"))).collect();
@@ -282,6 +295,25 @@ mod tests {
         let replicated = table("balanced", &[&["A", "B"], &["A", "B"]]);
         assert_eq!(routed(&replicated, &all, 0), "B:s0+s1");
         assert_eq!(routed(&table("balanced", &[&["A"]]), &all, 0), "A:s0");
+    }
+
+    #[test]
+    fn the_dead_are_tried_while_the_controller_is_away() {
+        let mut all = servers(&["A", "B"]);
+        let update = ServerUpdate {
+            id: "A".to_owned(),
+            host: "h".to_owned(),
+            port: 8098,
+            tags: Vec::new(),
+            live: false,
+            enabled: true,
+        };
+        with_server(&mut all, update, &NoClient);
+        let table = table("balanced", &[&["A"], &["A", "B"]]);
+        assert_eq!(routed_when(&table, &all, 0, false), "B:s1 -s0");
+        assert_eq!(routed_when(&table, &all, 0, true), "A:s0 B:s1");
+        all["A"].health.record_failure(Instant::now());
+        assert_eq!(routed_when(&table, &all, 0, true), "B:s1 -s0");
     }
 
     #[test]

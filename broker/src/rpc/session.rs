@@ -39,16 +39,18 @@ pub struct ControllerSession {
     identity: Identity,
     view: Arc<ArcSwap<ClusterView>>,
     clients: Arc<dyn ServerClients>,
-    connected: AtomicBool,
+    connected: Arc<AtomicBool>,
 }
 
 impl ControllerSession {
-    pub fn new(identity: Identity, view: Arc<ArcSwap<ClusterView>>, clients: Arc<dyn ServerClients>) -> Self {
-        Self { identity, view, clients, connected: AtomicBool::new(false) }
-    }
-
-    pub fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Relaxed)
+    /// `connected` is set while a session is open.
+    pub fn new(
+        identity: Identity,
+        view: Arc<ArcSwap<ClusterView>>,
+        clients: Arc<dyn ServerClients>,
+        connected: Arc<AtomicBool>,
+    ) -> Self {
+        Self { identity, view, clients, connected }
     }
 
     /// `before` is the picture until now; none of it is known before the first.

@@ -137,7 +137,7 @@ fn names_carry_the_time_range() {
     });
     let segments = json!({"replication": "1", "timeColumnName": "ts"});
     let name = |config: &[(&str, &str)]| {
-        let config: Vec<_> = std::iter::once(CSV).chain(config.iter().copied()).collect();
+        let config: Vec<_> = [&[CSV], config].concat();
         let load = Load::new(fields.clone(), &config).table("segmentsConfig", segments.clone());
         let result = load.run(b"a,ts\nx,2006-02-12 00:00:00.0\ny,2009-02-12 00:00:00\n");
         result.map(|(r, _)| r.segment.metadata.segment_name).map_err(|e| e.to_string())
@@ -278,4 +278,53 @@ fn times_outside_of_a_century_are_refused() {
     assert_eq!(lenient.rows("ts\n1600000000\n"), ["1600000000"]);
     // A row without time has the ingestion time.
     assert_eq!(lenient.rows("ts,x\n,1\n"), ["1700000000000"]);
+}
+
+#[test]
+fn cells_with_several_values() {
+    let fields = json!({"dimensionFieldSpecs": [
+        {"name": "s", "dataType": "STRING"}, {"name": "n", "dataType": "INT"},
+        {"name": "m", "dataType": "INT", "singleValueField": false}
+    ]});
+    let load = Load::new(fields.clone(), &[CSV]);
+    assert_eq!(load.rows("s,n,m\na;,1,1;2;3\nb,2,7\nc,3,\n"), ["a;|1|[1,2,3]", "b|2|[7]", "c|3|[-2147483648]"]);
+    let error = load.error("s,n,m\na;b,1,1\nb,2;3,1\n");
+    assert!(
+        error.contains("line 2, column 's': Cannot read single-value from Object[]: [a, b] for column: s"),
+        "{error}"
+    );
+    assert!(
+        error.contains("line 3, column 'n': Cannot read single-value from Object[]: [2, 3] for column: n"),
+        "{error}"
+    );
+    let off = Load::new(fields, &[CSV, ("recordReader.prop.multiValueDelimiterEnabled", "false")]);
+    assert_eq!(off.rows("s,n,m\na;b,1,1\n"), ["a;b|1|[1]"]);
+}
+
+#[test]
+fn parquet_columns_take_the_schemas_types() {
+    use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+    let batch = RecordBatch::try_from_iter(vec![
+        ("n", Arc::new(Int64Array::from(vec![Some(1), None])) as ArrayRef),
+        ("a", Arc::new(StringArray::from(vec!["x", "y"]))),
+        ("d", Arc::new(Float64Array::from(vec![1.5, f64::NAN]))),
+        ("ts", Arc::new(TimestampMillisecondArray::from(vec![1_600_000_000_000, 0]))),
+    ])
+    .unwrap();
+    let mut content = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut content, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let fields = json!({"dimensionFieldSpecs": [
+        {"name": "a", "dataType": "STRING"}, {"name": "n", "dataType": "INT"},
+        {"name": "d", "dataType": "DOUBLE"}, {"name": "ts", "dataType": "TIMESTAMP"}, {"name": "gone", "dataType": "LONG"}
+    ]});
+    let (_, rows) = Load::new(fields, &[("inputFormat", "parquet")]).run(&content).unwrap();
+    assert_eq!(
+        rows,
+        [
+            "x|1|1.5|2020-09-13 12:26:40.0|-9223372036854775808",
+            "y|-2147483648|-Infinity|1970-01-01 00:00:00.0|-9223372036854775808"
+        ]
+    );
 }

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Int32Array, Int64Array, PrimitiveArray, StringArray},
+    array::{ArrayRef, PrimitiveArray, StringArray},
     buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer},
-    datatypes::{ArrowPrimitiveType, Float32Type, Float64Type},
+    datatypes::{ArrowPrimitiveType, Float32Type, Float64Type, Int32Type, Int64Type},
     error::ArrowError,
 };
-use connectors::format::{Field, TextColumn};
+use connectors::format::TextColumn;
 use model::{DataType, parse};
 
 use super::{ColumnRules, ColumnWriter, Fault, scalar, writer};
@@ -29,23 +29,21 @@ pub fn text_column(
     rules: &ColumnRules,
     skip: Option<&[bool]>,
 ) -> Result<Converted, ArrowError> {
-    // A cell that splits makes several values of one column; those and rare types take the general way.
-    if skip.is_none() && !rules.multi_value && column.multi_value_delimiter().is_none() {
+    // Rare types, and pieces with texts that have to be cut, take the general way.
+    if skip.is_none() && !rules.multi_value {
         let mut faults = Vec::new();
         let array: Option<ArrayRef> = match rules.data_type {
-            DataType::Int => {
-                Some(Arc::new(Int32Array::try_new_parts(whole_numbers(column, rows, &mut faults, parse_int))?))
-            }
-            DataType::Long => {
-                Some(Arc::new(Int64Array::try_new_parts(whole_numbers(column, rows, &mut faults, parse_long))?))
-            }
-            DataType::Double => Some(doubles::<Float64Type>(column, rows, &mut faults, DataType::Double, |t| {
-                Some(writer::special_double(parse::parse_java_double(t)?, &rules.default))
+            DataType::Int => Some(numbers::<Int32Type>(column, rows, rules, &mut faults, parse_int)?),
+            DataType::Long => Some(numbers::<Int64Type>(column, rows, rules, &mut faults, digits)?),
+            DataType::Double => Some(numbers::<Float64Type>(column, rows, rules, &mut faults, |bytes| {
+                let x = parse::parse_java_double(std::str::from_utf8(bytes).ok()?)?;
+                Some(writer::special_double(x, &rules.default))
             })?),
-            DataType::Float => Some(doubles::<Float32Type>(column, rows, &mut faults, DataType::Float, |t| {
-                Some(writer::special_float(parse::parse_java_float(t)?, &rules.default))
+            DataType::Float => Some(numbers::<Float32Type>(column, rows, rules, &mut faults, |bytes| {
+                let x = parse::parse_java_float(std::str::from_utf8(bytes).ok()?)?;
+                Some(writer::special_float(x, &rules.default))
             })?),
-            DataType::String if !column.may_hold_nul() => strings(column, rows, rules)?,
+            DataType::String if !column.may_hold_nul() => strings(column, rows, rules, &mut faults)?,
             _ => None,
         };
         if let Some(array) = array {
@@ -76,20 +74,6 @@ fn general(
     Ok(Converted { array: out.finish()?, faults, sanitized })
 }
 
-type Parts<T> = (Vec<T>, Option<NullBuffer>);
-
-trait FromParts: Sized {
-    type Native;
-    fn try_new_parts(parts: Parts<Self::Native>) -> Result<Self, ArrowError>;
-}
-
-impl<T: ArrowPrimitiveType> FromParts for PrimitiveArray<T> {
-    type Native = T::Native;
-    fn try_new_parts((values, nulls): Parts<T::Native>) -> Result<Self, ArrowError> {
-        Self::try_new(ScalarBuffer::from(values), nulls)
-    }
-}
-
 /// Rows without value, noted only once there is one.
 #[derive(Default)]
 struct Missing {
@@ -110,45 +94,40 @@ impl Missing {
     }
 }
 
-fn whole_numbers<T: Default + Copy>(
+fn numbers<T: ArrowPrimitiveType>(
     column: &TextColumn,
     rows: usize,
+    rules: &ColumnRules,
     faults: &mut Vec<Fault>,
-    parse: impl Fn(&[u8]) -> Result<T, DataType>,
-) -> Parts<T> {
+    parse: impl Fn(&[u8]) -> Option<T::Native>,
+) -> Result<ArrayRef, ArrowError> {
     let mut values = Vec::with_capacity(rows);
     let mut missing = Missing::default();
     for row in 0..rows {
         let value = match column.bytes(row) {
             None => None,
-            Some(bytes) => match parse(bytes) {
-                Ok(value) => Some(value),
-                Err(to) => {
-                    faults.push(fault(column, row, to));
-                    None
-                }
-            },
+            Some(bytes) => parse(bytes).or_else(|| {
+                faults.push(fault(column, row, rules));
+                None
+            }),
         };
         if value.is_none() {
             missing.note(row, rows);
         }
         values.push(value.unwrap_or_default());
     }
-    (values, missing.finish())
+    Ok(Arc::new(PrimitiveArray::<T>::try_new(ScalarBuffer::from(values), missing.finish())?))
 }
 
+/// Why a cell cannot be stored: found by storing it the general way.
 #[cold]
-fn fault(column: &TextColumn, row: usize, to: DataType) -> Fault {
-    let text = column.text(row).unwrap_or_default().to_owned();
-    Fault { row, reason: scalar::refuse(&Field::Text(text), to) }
+fn fault(column: &TextColumn, row: usize, rules: &ColumnRules) -> Fault {
+    let reason = ColumnWriter::new(rules, 1).push(&column.field(row)).err();
+    Fault { row, reason: reason.unwrap_or_else(|| scalar::refuse(&column.field(row), rules.data_type)) }
 }
 
-fn parse_int(bytes: &[u8]) -> Result<i32, DataType> {
-    digits(bytes).and_then(|n| i32::try_from(n).ok()).ok_or(DataType::Int)
-}
-
-fn parse_long(bytes: &[u8]) -> Result<i64, DataType> {
-    digits(bytes).ok_or(DataType::Long)
+fn parse_int(bytes: &[u8]) -> Option<i32> {
+    digits(bytes).and_then(|n| i32::try_from(n).ok())
 }
 
 /// A whole number with optional sign and white space around it.
@@ -178,19 +157,14 @@ fn slow_digits(bytes: &[u8]) -> Option<i64> {
     std::str::from_utf8(bytes).ok()?.trim().parse().ok()
 }
 
-fn doubles<T: ArrowPrimitiveType>(
+/// `None` when a text is longer than the column may hold.
+fn strings(
     column: &TextColumn,
     rows: usize,
+    rules: &ColumnRules,
     faults: &mut Vec<Fault>,
-    to: DataType,
-    parse: impl Fn(&str) -> Option<T::Native>,
-) -> Result<ArrayRef, ArrowError> {
-    let parts = whole_numbers(column, rows, faults, |bytes| std::str::from_utf8(bytes).ok().and_then(&parse).ok_or(to));
-    Ok(Arc::new(PrimitiveArray::<T>::try_new_parts(parts)?))
-}
-
-/// `None` when a text is longer than the column may hold.
-fn strings(column: &TextColumn, rows: usize, rules: &ColumnRules) -> Result<Option<ArrayRef>, ArrowError> {
+) -> Result<Option<ArrayRef>, ArrowError> {
+    let splits = column.multi_value_delimiter().is_some();
     let mut offsets = Vec::with_capacity(rows + 1);
     offsets.push(0i32);
     let mut data = Vec::with_capacity(rows * 8);
@@ -198,6 +172,10 @@ fn strings(column: &TextColumn, rows: usize, rules: &ColumnRules) -> Result<Opti
     for row in 0..rows {
         match column.bytes(row) {
             Some(bytes) if bytes.len() > rules.max_length => return Ok(None),
+            Some(_) if splits && column.text(row).is_some_and(|t| column.parts(t).is_some()) => {
+                faults.push(fault(column, row, rules));
+                missing.note(row, rows);
+            }
             Some(bytes) => data.extend_from_slice(bytes),
             None => missing.note(row, rows),
         }

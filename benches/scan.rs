@@ -2,13 +2,15 @@
 //!
 //! `cargo bench -p cuvee-benches --bench scan -- [NAME…]`. Environment: `BENCH_ROWS` (6000000), `BENCH_DIR` (where
 //! segments are kept between runs; default the system's temporary directory), `BENCH_RUNS` (11). Prints the median
-//! of the runs in milliseconds with one thread and with two.
+//! of the runs in milliseconds with one thread and with two, and the processor time of the
+//! calling thread (Linux), which other programs on the machine disturb less.
 
 use std::{path::PathBuf, time::Instant};
 
 use benches::{Result, TABLE, schema, segments};
 use engine::{Engine, EngineConfig, ExecuteContext};
 use query::{BindContext, Bound, BoundQuery, Catalog, TableInfo};
+use segment::reader::{Forward, Ids, SegmentReader};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -84,29 +86,65 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// Time that this thread has run, 0 where the system does not tell.
+fn thread_cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
+}
+
+/// How the first segment holds its columns.
+fn print_encodings(segment: &dyn SegmentReader) {
+    for name in segment.column_names() {
+        let Some(column) = segment.column(name) else { continue };
+        let form = match column.forward() {
+            Forward::Ids(Ids::U8(_)) => "ids u8",
+            Forward::Ids(Ids::U16(_)) => "ids u16",
+            Forward::Ids(Ids::U32(_)) => "ids u32",
+            Forward::Sorted { .. } => "sorted",
+            Forward::MultiIds { .. } => "multi-value ids",
+            Forward::I32(_) => "raw i32",
+            Forward::I64(_) => "raw i64",
+            Forward::F32(_) => "raw f32",
+            Forward::F64(_) => "raw f64",
+            Forward::Var => "raw, variable",
+        };
+        let inverted = if column.inverted().is_some() { ", inverted" } else { "" };
+        println!("{name:<18} {form}{inverted}, {} values", column.cardinality());
+    }
+}
+
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let directory =
         std::env::var_os("BENCH_DIR").map_or_else(|| std::env::temp_dir().join("cuvee-bench"), PathBuf::from);
     let runs = number("BENCH_RUNS", 11);
     let readers = segments(&directory, number("BENCH_ROWS", 6_000_000))?;
+    if std::env::var_os("BENCH_ENCODINGS").is_some() {
+        print_encodings(readers[0].as_ref());
+    }
     let catalog = One(TableInfo::new(schema()?));
     let engines: Vec<(usize, Engine)> = [1, 2]
         .into_iter()
         .map(|threads| (threads, Engine::new(EngineConfig { threads, ..EngineConfig::default() })))
         .collect();
     let context = ExecuteContext { final_values: true, host_name: "bench".to_owned(), ..ExecuteContext::default() };
-    println!("{:<5} {:>10} {:>10} {:>8} {:>12}", "query", "1 thread", "2 threads", "rows", "docs");
+    println!(
+        "{:<5} {:>9} {:>9} {:>9} {:>9} {:>8} {:>12}",
+        "query", "1 thread", "(cpu)", "2 threads", "(cpu)", "rows", "docs"
+    );
     for (name, sql) in QUERIES.iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|w| w == name)) {
         let query = bound(sql, &catalog)?;
         let mut line = format!("{name:<5}");
         let (mut rows, mut docs) = (0, 0);
         for (_, engine) in &engines {
             let mut times = Vec::with_capacity(runs);
+            let mut cpu = Vec::with_capacity(runs);
             for _ in 0..runs {
+                let busy = thread_cpu_ms();
                 let start = Instant::now();
                 let result = engine.execute(&query, &readers, &context);
                 times.push(start.elapsed().as_secs_f64() * 1e3);
+                cpu.push(thread_cpu_ms() - busy);
                 if let Some(exception) = result.exceptions.first() {
                     return Err(format!("{name}: {}", exception.message).into());
                 }
@@ -114,7 +152,8 @@ fn main() -> Result<()> {
                 docs = result.stats.num_docs_scanned;
             }
             times.sort_by(f64::total_cmp);
-            line += &format!(" {:>10.3}", times[runs / 2]);
+            cpu.sort_by(f64::total_cmp);
+            line += &format!(" {:>9.3} {:>9.3}", times[runs / 2], cpu[runs / 2]);
         }
         println!("{line} {rows:>8} {docs:>12}");
     }

@@ -5,12 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use functions::{Context, Expr};
 use model::ColumnType;
 use query::{
-    Aggregate, AggregateCall, BoundQuery, Distinct, ExecutionStats, Filter, PartialResult, PredicateOp, QueryException,
-    Selection, Shape,
+    Aggregate, AggregateCall, BoundQuery, Distinct, ExecutionStats, Filter, OrderBy, PartialResult, PredicateOp,
+    QueryException, Selection, Shape,
 };
 use segment::reader::SegmentReader;
 
@@ -151,7 +151,7 @@ impl Engine {
             config: &self.config,
             id_maps: &self.id_maps,
         };
-        let kept = prune::prune(query, &options, segments, stats);
+        let kept = prune::prune(query, segments, stats);
         if query.explain {
             *explained = explain::rows(&run, &kept)?;
             return Ok(None);
@@ -164,7 +164,7 @@ impl Engine {
             Shape::Distinct(distinct) => run.distinct(distinct, &segments)?,
             Shape::Aggregate(aggregate) => run.aggregate(aggregate, &segments)?,
         };
-        crate::stats::add(stats, &more);
+        stats.add(&more);
         Ok(Some(batch))
     }
 }
@@ -243,7 +243,17 @@ impl Run<'_> {
         group.limited = false;
         group.enough_groups = distinct.order_by.is_empty().then_some(self.query.limit);
         let prepared = self.prepare(segments)?;
-        let (gathered, mut stats) = self.gather(&group, segments, &prepared)?;
+        let (gathered, mut stats) = if dictionaries_tell(self.query, &group, segments) {
+            let mut gathered = Gathered::new(&group);
+            let keep = in_key_order(distinct).map(|ascending| (ascending, self.query.limit));
+            for segment in segments {
+                gathered.dictionary(&group, segment, keep)?;
+            }
+            let stats = std::mem::take(&mut gathered.stats);
+            (gathered, stats)
+        } else {
+            self.gather(&group, segments, &prepared)?
+        };
         let wanted = Wanted {
             order_by: &distinct.order_by,
             having: None,
@@ -317,7 +327,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let fused = Fused { layout, keys, space };
-        let mut stats = ExecutionStats::default();
+        let mut stats;
         let groups = if space <= dense::MAX_GROUPS {
             let unfiltered = self.query.filter == Filter::All;
             let presence = Presence::of(&fused, unfiltered);
@@ -372,6 +382,28 @@ impl Run<'_> {
     }
 }
 
+/// Whether the distinct values of the only key are those of its dictionaries.
+fn dictionaries_tell(query: &BoundQuery, group: &GroupQuery<'_>, segments: &[Segment<'_>]) -> bool {
+    let [Expr::Column { name, .. }] = group.keys.as_slice() else { return false };
+    query.filter == Filter::All
+        && segments.iter().all(|segment| {
+            let column = segment.column(name);
+            column.is_some_and(|column| {
+                let without_nulls = !query.null_handling || column.nulls().is_none_or(|nulls| nulls.is_empty());
+                column.dictionary().is_some() && without_nulls && !segment.reader.is_mutable()
+            })
+        })
+}
+
+/// From which end of a sorted dictionary a DISTINCT over one column takes its values: `Some(true)` from the lower.
+fn in_key_order(distinct: &Distinct) -> Option<bool> {
+    match distinct.order_by.as_slice() {
+        [] => Some(true),
+        [OrderBy { expr: Expr::Input { index: 0, .. }, ascending, .. }] => Some(*ascending),
+        _ => None,
+    }
+}
+
 /// Plans that were made before the workers began, and how many workers the query is worth.
 struct Prepared<'p> {
     /// One a segment, or none at all.
@@ -404,12 +436,20 @@ fn finished<'q>(
 ) -> Result<Finished<'q>> {
     let rows = if group.keys.is_empty() { 1 } else { gathered.table.len() };
     let keys = gathered.interners.iter().enumerate().map(|(i, interner)| interner.take(&gathered.table.key_ids(i)));
-    let keys = keys.collect();
+    let mut keys: Vec<ArrayRef> = keys.collect();
     let mut states = Vec::with_capacity(gathered.accumulators.len());
     for accumulator in &mut gathered.accumulators {
         accumulator.resize(rows);
         states.push(accumulator.state()?);
     }
+    let kept = gathered.kept_groups(group);
+    if let Some(kept) = &kept {
+        keys = output::take_all(&keys, kept)?;
+        for state in &mut states {
+            *state = output::take_all(state, kept)?;
+        }
+    }
+    let rows = kept.map_or(rows, |kept| kept.len());
     Ok(Finished {
         keys,
         key_types: group.keys.iter().map(|key| key.ty().data_type.sv()).collect(),

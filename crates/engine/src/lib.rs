@@ -23,7 +23,7 @@ mod prune;
 mod selection;
 mod simd;
 mod sort;
-mod stats;
+mod topk;
 mod values;
 
 pub use context::{CancelToken, ExecuteContext};

@@ -90,11 +90,22 @@ pub(crate) fn from_bitmap(bitmap: &RoaringBitmap, base: u32) -> Mask {
 
 /// Appends `base + i` for every bit `i` that is set.
 pub(crate) fn append_docs(mask: &Mask, base: u32, out: &mut Vec<u32>) {
+    let len = out.len();
+    let count = count(mask);
+    out.resize(len + count, 0);
+    let mut slots = out[len..].iter_mut();
     for (w, &word) in mask.iter().enumerate() {
-        let mut rest = word;
         let first = base + 64 * w as u32;
+        if word == u64::MAX {
+            for (i, slot) in slots.by_ref().take(64).enumerate() {
+                *slot = first + i as u32;
+            }
+            continue;
+        }
+        let mut rest = word;
         while rest != 0 {
-            out.push(first + rest.trailing_zeros());
+            let Some(slot) = slots.next() else { return };
+            *slot = first + rest.trailing_zeros();
             rest &= rest - 1;
         }
     }

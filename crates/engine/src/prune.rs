@@ -1,13 +1,13 @@
 //! Leaves segments out before they are planned: by statistics, by bloom filter, and because LIMIT is reached.
 
-use std::{ops::Bound, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use functions::Expr;
-use model::Value;
+use model::{PartitionFunction, Value};
 use query::{BoundQuery, ExecutionStats, Filter, Predicate, PredicateOp, Shape};
 use segment::reader::{ColumnReader, SegmentReader};
 
-use crate::{columns::constant::compare, options::Options};
+use crate::columns::constant::compare;
 
 /// An IN list with more values than this is not checked.
 const MAX_IN_VALUES: usize = 10;
@@ -15,7 +15,6 @@ const MAX_IN_VALUES: usize = 10;
 /// The segments that may hold rows of the answer. Says in the counters why the others were dropped.
 pub(crate) fn prune<'s>(
     query: &BoundQuery,
-    _options: &Options,
     segments: &'s [Arc<dyn SegmentReader>],
     stats: &mut ExecutionStats,
 ) -> Vec<&'s dyn SegmentReader> {
@@ -163,5 +162,15 @@ fn value_may_occur(column: &dyn ColumnReader, value: &Value, mutable: bool) -> b
             return false;
         }
     }
-    column.bloom().is_none_or(|bloom| bloom.might_contain(value))
+    column.bloom().is_none_or(|bloom| bloom.might_contain(value)) && partition_may_hold(column, value)
+}
+
+/// Whether the value's partition is among those of the segment. Functions with settings are not known here.
+fn partition_may_hold(column: &dyn ColumnReader, value: &Value) -> bool {
+    let Some((name, num_partitions, present)) = column.partitions() else { return true };
+    if !["modulo", "murmur", "murmur2", "hashcode", "bytearray"].contains(&name.to_ascii_lowercase().as_str()) {
+        return true;
+    }
+    let Ok(function) = PartitionFunction::new(name, num_partitions, &BTreeMap::new()) else { return true };
+    function.partition(value).is_none_or(|partition| present.contains(&partition))
 }

@@ -18,6 +18,7 @@ use crate::{
     mask::Docs,
     output,
     sort::{Direction, Order},
+    topk::{Best, OrderReader},
     values,
 };
 
@@ -177,6 +178,9 @@ impl Selected {
         let mut runner = Runner::new(segment, query.context, control, plan);
         let order_exprs: Vec<&Expr> = query.order_by.iter().map(|by| &by.expr).collect();
         let sorted = query.leads_sorted(segment);
+        if let Some(reader) = OrderReader::new(segment, query.order_by) {
+            return self.by_integers(query, ordinal, segment, runner, reader, sorted);
+        }
         let stop_at = if sorted && query.order_by.len() == 1 { Some(query.wanted) } else { None };
         let mut best = Candidates { docs: Vec::new(), order: vec![Vec::new(); order_exprs.len()] };
         let mut matched = 0u64;
@@ -200,11 +204,7 @@ impl Selected {
         best.shrink(query)?;
         control.book(&mut held, 0)?;
         let rows = best.docs.len();
-        self.stats.num_docs_scanned += matched;
-        self.stats.num_entries_scanned_in_filter += runner.entries_scanned;
-        self.stats.num_entries_scanned_post_filter +=
-            matched * query.order_columns + query.other_columns * if sorted { matched } else { rows as u64 };
-        self.stats.num_segments_matched += u64::from(matched > 0);
+        self.count(query, matched, rows, sorted, runner.entries_scanned);
         if rows == 0 {
             return Ok(());
         }
@@ -213,12 +213,64 @@ impl Selected {
         self.push(control, Rows { segment: ordinal, rows, columns, order })
     }
 
+    /// As [`Selected::ordered`], where every order-by expression has integers that sort like it.
+    fn by_integers(
+        &mut self,
+        query: &SelectQuery<'_>,
+        ordinal: usize,
+        segment: &Segment<'_>,
+        mut runner: Runner<'_, '_>,
+        mut reader: OrderReader<'_>,
+        sorted: bool,
+    ) -> Result<()> {
+        let control = runner.control;
+        let mut best = Best::new(query.wanted);
+        let mut keys = Vec::new();
+        let mut matched = 0u64;
+        let mut held = 0;
+        let shift = reader.bits_after_first();
+        runner.for_each(&mut |docs| {
+            // In a segment that is sorted by the only key the first docs are the answer.
+            let room = if sorted && shift == 0 { query.wanted - matched as usize } else { docs.len() };
+            let docs = docs.head(room);
+            matched += docs.len() as u64;
+            reader.read(&docs, &mut keys);
+            best.add(&docs, &keys);
+            control.book(&mut held, best.memory_bytes())?;
+            let done = sorted
+                && (shift == 0 && matched as usize >= query.wanted
+                    || keys.last().is_some_and(|&last| best.excludes(last, shift)));
+            Ok(if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        control.book(&mut held, 0)?;
+        let docs = best.finish();
+        let rows = docs.len();
+        self.count(query, matched, rows, sorted, runner.entries_scanned);
+        if rows == 0 {
+            return Ok(());
+        }
+        let docs = Docs::List(&docs);
+        let columns = evaluate_all(segment, &query.exprs, &docs, query.context)?;
+        let order_exprs: Vec<&Expr> = query.order_by.iter().map(|by| &by.expr).collect();
+        let order = evaluate_all(segment, &order_exprs, &docs, query.context)?;
+        self.push(control, Rows { segment: ordinal, rows, columns, order })
+    }
+
+    /// Counts an ordered segment: order-by columns of every row, the others only of rows that are kept.
+    fn count(&mut self, query: &SelectQuery<'_>, matched: u64, rows: usize, sorted: bool, entries_scanned: u64) {
+        let kept = if sorted { matched } else { rows as u64 };
+        self.stats.num_docs_scanned += matched;
+        self.stats.num_entries_scanned_in_filter += entries_scanned;
+        self.stats.num_entries_scanned_post_filter += matched * query.order_columns + kept * query.other_columns;
+        self.stats.num_segments_matched += u64::from(matched > 0);
+    }
+
     /// All workers' rows, in order and cut to what is wanted.
     pub(crate) fn finish(query: &SelectQuery<'_>, workers: Vec<Self>) -> Result<(RecordBatch, ExecutionStats)> {
         let mut stats = ExecutionStats::default();
         let mut chunks = Vec::new();
         for worker in workers {
-            crate::stats::add(&mut stats, &worker.stats);
+            stats.add(&worker.stats);
             chunks.extend(worker.chunks);
         }
         chunks.sort_by_key(|chunk| chunk.segment);

@@ -112,13 +112,6 @@ impl DocSet {
             (Self::Bitmap(a), Self::Bitmap(b)) => a.intersection_len(b),
         }
     }
-
-    pub(crate) fn or(&self, other: &Self) -> Self {
-        match (self, other) {
-            (Self::Ranges(a), Self::Ranges(b)) => Self::Ranges(union(a.iter().chain(b).cloned().collect())),
-            (a, b) => Self::Bitmap(Arc::new(a.bitmap().as_ref() | b.bitmap().as_ref())),
-        }
-    }
 }
 
 /// Sorts ranges and joins those that touch.
@@ -156,7 +149,6 @@ mod tests {
                     assert_eq!(*x.not(n).bitmap(), expect(&|d| !has(a, d)));
                     for y in sets(b) {
                         assert_eq!(*x.and(&y).bitmap(), expect(&|d| has(a, d) && has(b, d)));
-                        assert_eq!(*x.or(&y).bitmap(), expect(&|d| has(a, d) || has(b, d)));
                         assert_eq!(x.and_len(&y), x.and(&y).len());
                     }
                 }

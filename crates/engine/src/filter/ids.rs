@@ -9,7 +9,7 @@ use segment::reader::Dictionary;
 
 use crate::{
     error::Result,
-    filter::matcher::{BytesMatch, Matcher, regex},
+    filter::matcher::{BytesMatch, Matcher, compile_pattern},
 };
 
 /// A set of dict ids.
@@ -103,7 +103,7 @@ pub(crate) fn matching_ids(dictionary: &dyn Dictionary, ty: DataType, op: &Predi
             Ok(IdSet::Range(low..high.max(low)))
         }
         PredicateOp::RegexpLike { pattern, case_insensitive, .. } if is_text(ty) => {
-            let matching = BytesMatch::Regex(regex(pattern, *case_insensitive)?);
+            let matching = BytesMatch::Pattern(compile_pattern(pattern, *case_insensitive)?);
             let ids = (0..cardinality).filter(|&id| matching.matches(dictionary.bytes(id))).collect();
             Ok(IdSet::from_sorted(ids, cardinality))
         }

@@ -6,9 +6,9 @@ use ahash::AHashSet;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type, Int64Type};
 use bigdecimal::BigDecimal;
+use functions::pattern::Pattern;
 use model::{DataType, Value};
 use query::PredicateOp;
-use regex::bytes::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 
@@ -44,7 +44,7 @@ pub(crate) enum Numbers<T> {
 pub(crate) enum BytesMatch {
     Range(Bound<Vec<u8>>, Bound<Vec<u8>>),
     Set(AHashSet<Vec<u8>>),
-    Regex(Regex),
+    Pattern(Pattern),
 }
 
 /// What a primitive number needs to be matched.
@@ -190,7 +190,7 @@ impl Matcher {
         if let PredicateOp::RegexpLike { pattern, case_insensitive, .. } = op {
             return match ty {
                 DataType::Unknown => Ok(Self::Nothing),
-                _ => Ok(Self::Bytes(BytesMatch::Regex(regex(pattern, *case_insensitive)?))),
+                _ => Ok(Self::Bytes(BytesMatch::Pattern(compile_pattern(pattern, *case_insensitive)?))),
             };
         }
         Ok(match ty {
@@ -308,17 +308,15 @@ impl BytesMatch {
                     }
             }
             Self::Set(set) => set.contains(value),
-            Self::Regex(regex) => regex.is_match(value),
+            // A search that gives up (too much backtracking) has not found anything.
+            Self::Pattern(pattern) => std::str::from_utf8(value).is_ok_and(|text| pattern.find(text).unwrap_or(false)),
         }
     }
 }
 
-pub(crate) fn regex(pattern: &str, case_insensitive: bool) -> Result<Regex> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(case_insensitive)
-        .size_limit(16 << 20)
-        .build()
-        .map_err(|error| Error::Pattern { pattern: pattern.to_owned(), reason: error.to_string() })
+/// A Java pattern, searched for anywhere in the text.
+pub(crate) fn compile_pattern(pattern: &str, case_insensitive: bool) -> Result<Pattern> {
+    Pattern::new(pattern, case_insensitive).map_err(|reason| Error::Pattern { pattern: pattern.to_owned(), reason })
 }
 
 fn raw_bytes(value: &Value) -> Option<Vec<u8>> {

@@ -142,12 +142,11 @@ impl<'s> Node<'s> {
         matches!(&self.kind, Kind::Docs(docs) if docs.is_empty())
     }
 
-    /// Whether an index has the answer, so that no column is read.
-    pub(crate) fn is_indexed(&self) -> bool {
+    /// The docs, where an index has answered.
+    pub(crate) fn known_docs(&self) -> Option<&DocSet> {
         match &self.kind {
-            Kind::Docs(_) | Kind::Except(_) => true,
-            Kind::Scan(_) => false,
-            Kind::And(children) | Kind::Or(children) => children.iter().all(Self::is_indexed),
+            Kind::Docs(docs) => Some(docs),
+            _ => None,
         }
     }
 

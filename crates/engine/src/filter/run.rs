@@ -69,10 +69,11 @@ impl<'p, 's> Runner<'p, 's> {
 
     /// How many docs match.
     pub(crate) fn count(&mut self) -> Result<u64> {
-        if let Kind::And(children) = &self.plan.kind
-            && let [Node { kind: Kind::Docs(a), .. }, Node { kind: Kind::Docs(b), .. }] = children.as_slice()
-        {
-            return Ok(a.and_len(b));
+        if let Kind::And(children) = &self.plan.kind {
+            let sets: Option<Vec<&DocSet>> = children.iter().map(|child| child.known_docs()).collect();
+            if let Some(sets) = sets {
+                return Ok(intersection_len(sets));
+            }
         }
         let (known, rest) = self.split();
         if rest.is_empty() {
@@ -355,6 +356,18 @@ impl<'p, 's> Runner<'p, 's> {
         });
         Ok(())
     }
+}
+
+/// The number of docs in all of some sets; only the last step need not be materialised.
+fn intersection_len(mut sets: Vec<&DocSet>) -> u64 {
+    sets.sort_by_key(|docs| docs.len());
+    let Some((last, rest)) = sets.split_last() else { return 0 };
+    let Some((first, middle)) = rest.split_first() else { return last.len() };
+    let mut all = std::borrow::Cow::Borrowed(*first);
+    for docs in middle {
+        all = std::borrow::Cow::Owned(all.and(docs));
+    }
+    all.and_len(last)
 }
 
 fn range_mask(ranges: &[std::ops::Range<u32>], base: u32) -> Mask {

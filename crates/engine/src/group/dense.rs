@@ -127,7 +127,7 @@ impl Dense {
     }
 
     pub(crate) fn absorb(&mut self, other: Self, fused: &Fused<'_>) {
-        crate::stats::add(&mut self.stats, &other.stats);
+        self.stats.add(&other.stats);
         let slots = &fused.layout.slots;
         if slots.iter().all(|slot| matches!(slot, Slot::Count | Slot::Sum(_))) {
             self.table.iter_mut().zip(&other.table).for_each(|(a, b)| *a += b);

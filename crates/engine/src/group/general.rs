@@ -90,6 +90,14 @@ impl<'q> GroupQuery<'q> {
         Ok(Self { keys, aggregates, filters, key_columns, options, context, enough_groups: None, limited })
     }
 
+    /// Whether groups that no FILTER clause let a row into are left out: asked for, and every aggregate has a clause.
+    fn drops_empty_groups(&self) -> bool {
+        self.options.skip_empty_groups
+            && !self.keys.is_empty()
+            && !self.aggregates.is_empty()
+            && self.aggregates.iter().all(|aggregate| aggregate.filter.is_some())
+    }
+
     /// Counts a scan of one segment without FILTER clauses.
     pub(crate) fn count(&self, stats: &mut ExecutionStats, docs_matched: u64, entries_scanned: u64) {
         stats.num_docs_scanned += docs_matched;
@@ -116,6 +124,8 @@ pub(crate) struct Gathered {
     pub(crate) table: GroupTable,
     pub(crate) accumulators: Vec<Box<dyn Accumulator>>,
     pub(crate) stats: ExecutionStats,
+    /// Groups for which some FILTER clause let a row through; kept only when the others are to be dropped.
+    filtered_groups: Vec<bool>,
     held_bytes: usize,
 }
 
@@ -126,6 +136,7 @@ impl Gathered {
             table: GroupTable::new(query.keys.len()),
             accumulators: query.aggregates.iter().map(|a| a.function.accumulator()).collect(),
             stats: ExecutionStats::default(),
+            filtered_groups: Vec::new(),
             held_bytes: 0,
         }
     }
@@ -167,6 +178,31 @@ impl Gathered {
         let scanned = runner.entries_scanned + filter_runners.iter().map(|r| r.entries_scanned).sum::<u64>();
         self.stats.num_entries_scanned_in_filter += scanned;
         self.count_branches(query, docs_matched, &branches);
+        Ok(())
+    }
+
+    /// The values of a dictionary as groups of the only key; with `keep` only so many from its lower (true) or upper
+    /// end, where it is sorted.
+    pub(crate) fn dictionary(
+        &mut self,
+        query: &GroupQuery<'_>,
+        segment: &Segment<'_>,
+        keep: Option<(bool, usize)>,
+    ) -> Result<()> {
+        let [Expr::Column { name, .. }] = query.keys.as_slice() else { return Ok(()) };
+        let Some(dictionary) = segment.column(name).and_then(|column| column.dictionary()) else { return Ok(()) };
+        let len = dictionary.len();
+        let ids = match keep.filter(|_| dictionary.is_sorted()) {
+            Some((true, keep)) => 0..len.min(keep as u32),
+            Some((false, keep)) => len.saturating_sub(keep.min(len as usize) as u32)..len,
+            None => 0..len,
+        };
+        let column = ids.map(|id| self.interners[0].dictionary_entry(dictionary, id)).collect::<Vec<u32>>();
+        let rows = column.len();
+        self.table.assign(&[column], rows, None, &mut Vec::new());
+        self.stats.num_docs_scanned += u64::from(len);
+        self.stats.num_entries_scanned_post_filter += u64::from(len);
+        self.stats.num_segments_matched += 1;
         Ok(())
     }
 
@@ -225,6 +261,13 @@ impl Gathered {
             *count += pass.iter().filter(|&&p| p).count() as u64;
         }
         let total_groups = if grouped { self.table.len() } else { 1 };
+        if query.drops_empty_groups() {
+            self.filtered_groups.resize(total_groups, false);
+            for (row, &group) in groups.iter().enumerate() {
+                let source = picks.as_ref().map_or(row, |picks| picks[row] as usize);
+                self.filtered_groups[group as usize] |= passing.iter().any(|pass| pass[source]);
+            }
+        }
         let mut made: Vec<(&Expr, ArrayRef)> = Vec::new();
         for (aggregate, accumulator) in query.aggregates.iter().zip(&mut self.accumulators) {
             accumulator.resize(total_groups);
@@ -250,10 +293,16 @@ impl Gathered {
 
     /// Adds what another worker has gathered.
     pub(crate) fn absorb(&mut self, mut other: Self, grouped: bool) -> Result<()> {
-        crate::stats::add(&mut self.stats, &other.stats);
+        self.stats.add(&other.stats);
         let maps: Vec<Vec<u32>> =
             self.interners.iter_mut().zip(&other.interners).map(|(mine, theirs)| mine.absorb(theirs)).collect();
         let groups = self.table.absorb(&other.table, &maps);
+        if !other.filtered_groups.is_empty() {
+            self.filtered_groups.resize(self.table.len(), false);
+            for (&mine, theirs) in groups.iter().zip(&other.filtered_groups) {
+                self.filtered_groups[mine as usize] |= theirs;
+            }
+        }
         let total = if grouped { self.table.len() } else { 1 };
         for (mine, theirs) in self.accumulators.iter_mut().zip(&mut other.accumulators) {
             mine.resize(total);
@@ -263,6 +312,17 @@ impl Gathered {
             mine.merge(&state, if grouped { Groups::PerRow(&groups) } else { Groups::One(0) })?;
         }
         Ok(())
+    }
+}
+
+impl Gathered {
+    /// Groups that stay, when those without filtered rows are dropped.
+    pub(crate) fn kept_groups(&self, query: &GroupQuery<'_>) -> Option<Vec<u32>> {
+        query.drops_empty_groups().then(|| {
+            (0..self.table.len() as u32)
+                .filter(|&group| self.filtered_groups.get(group as usize).copied().unwrap_or(false))
+                .collect()
+        })
     }
 }
 

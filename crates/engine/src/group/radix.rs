@@ -153,7 +153,7 @@ pub(crate) fn aggregate(
     let mut partitions: Vec<Vec<Rows>> = Vec::new();
     partitions.resize_with(count, Vec::new);
     for spreader in spreaders {
-        crate::stats::add(&mut stats, &spreader.stats);
+        stats.add(&spreader.stats);
         for (all, rows) in partitions.iter_mut().zip(spreader.partitions) {
             all.push(rows);
         }

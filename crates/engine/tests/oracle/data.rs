@@ -1,6 +1,6 @@
 //! Random rows in segments of every encoding.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, RecordBatchOptions},
@@ -16,8 +16,8 @@ use segment::{
     reader::{ColumnReader, SegmentReader},
 };
 
-/// Docs of each segment: less than a block, more than one, exactly one row.
-const SEGMENT_ROWS: [usize; 5] = [300, 9_000, 1, 4_096, 700];
+/// Docs of each segment: less than a block, more than one, exactly one doc.
+const SEGMENT_ROWS: [usize; 4] = [300, 4_500, 1, 700];
 
 pub struct Data {
     pub schema: Arc<Schema>,
@@ -25,6 +25,7 @@ pub struct Data {
     /// All rows, with NULLs.
     pub columns: Vec<(String, ColumnType, ArrayRef)>,
     pub rows: usize,
+    defaults: RefCell<Vec<(String, ColumnType, ArrayRef)>>,
     _directory: tempfile::TempDir,
 }
 
@@ -133,7 +134,14 @@ impl Data {
                 (field.name.clone(), field.column_type(), from_values(field.column_type(), cells).unwrap())
             })
             .collect();
-        Self { schema, segments, columns, rows: SEGMENT_ROWS.iter().sum(), _directory: directory }
+        Self {
+            schema,
+            segments,
+            columns,
+            rows: SEGMENT_ROWS.iter().sum(),
+            defaults: RefCell::default(),
+            _directory: directory,
+        }
     }
 
     pub fn bind(&self, sql: &str) -> BoundQuery {
@@ -148,6 +156,10 @@ impl Data {
 
     /// A column with default values in place of NULLs.
     pub fn defaults(&self, name: &str) -> Option<(ColumnType, ArrayRef)> {
+        let mut made = self.defaults.borrow_mut();
+        if let Some((_, ty, array)) = made.iter().find(|(n, _, _)| n == name) {
+            return Some((*ty, array.clone()));
+        }
         let (_, ty, array) = self.columns.iter().find(|(n, _, _)| n == name)?;
         let default = &self.schema.field(name)?.default_null_value;
         let default = if ty.multi_value { Value::Array(ty.data_type, vec![default.clone()]) } else { default.clone() };
@@ -157,7 +169,9 @@ impl Data {
                 if value.is_null() { default.clone() } else { value }
             })
             .collect();
-        Some((*ty, from_values(*ty, &cells).ok()?))
+        let array = from_values(*ty, &cells).ok()?;
+        made.push((name.to_owned(), *ty, array.clone()));
+        Some((*ty, array))
     }
 }
 

@@ -227,14 +227,18 @@ fn compare_values(a: &Value, b: &Value) -> Ordering {
 }
 
 impl Naive<'_> {
+    /// An expression over all rows, evaluated once.
+    fn array(&self, expr: &Expr) -> ArrayRef {
+        if let Some((_, array)) = self.made.borrow().iter().find(|(e, _)| e == expr) {
+            return array.clone();
+        }
+        let array = evaluate_array(expr, &self.table, self.table.data.rows, &self.context).unwrap();
+        self.made.borrow_mut().push((expr.clone(), array.clone()));
+        array
+    }
+
     fn value(&self, expr: &Expr, row: usize) -> Value {
-        let known = self.made.borrow().iter().find(|(e, _)| e == expr).map(|(_, a)| a.clone());
-        let array = known.unwrap_or_else(|| {
-            let array = evaluate_array(expr, &self.table, self.table.data.rows, &self.context).unwrap();
-            self.made.borrow_mut().push((expr.clone(), array.clone()));
-            array
-        });
-        value_at(array.as_ref(), expr.ty(), row)
+        value_at(self.array(expr).as_ref(), expr.ty(), row)
     }
 
     /// The keys of a row, one for each combination of elements.
@@ -314,17 +318,10 @@ impl Naive<'_> {
         let mut accumulator = function.accumulator();
         accumulator.resize(1);
         let picks = UInt32Array::from(kept.clone());
-        let args: Vec<ArrayRef> = call
-            .args
-            .iter()
-            .map(|arg| {
-                let array = evaluate_array(arg, &self.table, self.table.data.rows, &self.context).unwrap();
-                arrow::compute::take(array.as_ref(), &picks, None).unwrap()
-            })
-            .collect();
+        let args: Vec<ArrayRef> =
+            call.args.iter().map(|arg| arrow::compute::take(self.array(arg).as_ref(), &picks, None).unwrap()).collect();
         accumulator.update(&args, kept.len(), aggregates::Groups::One(0)).unwrap();
-        let value = value_at(accumulator.finish().unwrap().as_ref(), call.result_type, 0);
-        value
+        value_at(accumulator.finish().unwrap().as_ref(), call.result_type, 0)
     }
 }
 

@@ -13,8 +13,7 @@ fn generated_code_is_fresh() {
     let out = tempfile::tempdir().expect("a temporary directory");
     tonic_prost_build::configure()
         .bytes(".cuvee.v1.TableQuery.query")
-        .bytes(".cuvee.v1.TableResult.header")
-        .bytes(".cuvee.v1.TableResult.batch")
+        .bytes(".cuvee.v1.TableResult.partial")
         .btree_map(".")
         .out_dir(out.path())
         .compile_fds(descriptors)

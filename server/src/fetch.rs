@@ -35,7 +35,7 @@ impl Fetcher {
         Self { options, ..Self::default() }
     }
 
-    async fn from_deep_store(&self, uri: &str, to: &Path) -> Result<(), FetchError> {
+    async fn deep_store_copy(&self, uri: &str, to: &Path) -> Result<(), FetchError> {
         let (root, path) = split_uri(uri).ok_or_else(|| format!("`{uri}` does not end in <table>/<segment>"))?;
         let store = self.store(root)?;
         store.get_file(path, to).await?;
@@ -84,7 +84,7 @@ impl FetchSegment for Fetcher {
                 "http" | "https" => self.over_http(uri, to).await,
                 // A directory of another machine is not here; making an empty one in its place would help nobody.
                 "file" if !is_local_file(uri) => Err(format!("{uri} is not on this machine").into()),
-                _ => self.from_deep_store(uri, to).await,
+                _ => self.deep_store_copy(uri, to).await,
             };
             match result {
                 Ok(()) => return Ok(()),

@@ -51,6 +51,13 @@ struct Call {
     shares: Vec<(usize, Vec<Arc<str>>)>,
 }
 
+/// Segments of one part that another server is asked for.
+struct Share {
+    part: usize,
+    server: Arc<Server>,
+    segments: Vec<Arc<str>>,
+}
+
 struct Failure {
     call: Call,
     error: QueryError,
@@ -74,10 +81,7 @@ impl Scatter<'_> {
     /// True when a single server has everything, so that it may finish the aggregates.
     pub fn is_single_call(&self) -> bool {
         let mut servers = self.parts.iter().flat_map(|part| part.routing.servers.keys());
-        match (self.parts, servers.next(), servers.next()) {
-            ([_], Some(_), None) => true,
-            _ => false,
-        }
+        matches!((self.parts, servers.next(), servers.next()), ([_], Some(_), None))
     }
 
     fn calls(&self) -> Vec<Call> {
@@ -165,7 +169,7 @@ impl Scatter<'_> {
                 lost.push(failure);
                 continue;
             };
-            for (index, server, segments) in replacement {
+            for Share { part: index, server, segments } in replacement {
                 let call = calls
                     .entry(Arc::clone(&server.id))
                     .or_insert_with(|| Call { server: Arc::clone(&server), shares: Vec::new() });
@@ -178,12 +182,13 @@ impl Scatter<'_> {
         (calls.into_values().collect(), lost)
     }
 
-    fn replace(&self, call: &Call, failed: &BTreeSet<Arc<str>>) -> Option<Vec<(usize, Arc<Server>, Vec<Arc<str>>)>> {
+    fn replace(&self, call: &Call, failed: &BTreeSet<Arc<str>>) -> Option<Vec<Share>> {
         let mut found = Vec::new();
         for (index, segments) in &call.shares {
             let table = &self.parts[*index].table;
             let routing = reroute(table, self.servers, segments, failed, self.request_id)?;
-            found.extend(routing.servers.into_values().map(|share| (*index, share.server, share.segments)));
+            let shares = routing.servers.into_values();
+            found.extend(shares.map(|share| Share { part: *index, server: share.server, segments: share.segments }));
         }
         Some(found)
     }

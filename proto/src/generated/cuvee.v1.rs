@@ -600,8 +600,8 @@ pub struct TableResult {
     #[prost(string, tag = "1")]
     pub table: ::prost::alloc::string::String,
     /// query::codec, with its format version: statistics and exceptions, then rows or states as one Arrow IPC stream.
-    #[prost(bytes = "vec", tag = "2")]
-    pub partial: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub partial: ::prost::bytes::Bytes,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CancelRequest {

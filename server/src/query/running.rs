@@ -14,9 +14,12 @@ use parking_lot::Mutex;
 /// Running queries by the broker's request id. Several brokers may use the same id at the same time.
 #[derive(Clone, Debug, Default)]
 pub struct Running {
-    queries: Arc<Mutex<HashMap<u64, Vec<(u64, CancelToken)>>>>,
+    queries: Arc<Mutex<HashMap<u64, Vec<Entry>>>>,
     next: Arc<AtomicU64>,
 }
+
+/// Number of the query within this process, and the way to stop it.
+type Entry = (u64, CancelToken);
 
 /// A running query. Dropping it, finished or not, stops the work that still goes on for it.
 #[derive(Debug)]

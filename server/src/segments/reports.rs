@@ -25,10 +25,13 @@ pub enum ReportedState {
     Dropped,
 }
 
+/// Table and segment.
+type Key = (Arc<str>, Arc<str>);
+
 /// The latest unreported state of each segment: bounded by the number of segments, whatever happens to the session.
 #[derive(Debug, Default)]
 pub struct Reports {
-    waiting: Mutex<BTreeMap<(Arc<str>, Arc<str>), SegmentReport>>,
+    waiting: Mutex<BTreeMap<Key, SegmentReport>>,
     changed: Notify,
 }
 

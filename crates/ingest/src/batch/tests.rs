@@ -71,7 +71,7 @@ impl Load {
         let result = self.job(&place).and_then(|job| ingest_file(&job));
         match result {
             Ok(report) => {
-                assert_eq!(place.left_behind(), [report.segment.metadata.segment_name.clone()]);
+                assert_eq!(place.left_behind(), std::slice::from_ref(&report.segment.metadata.segment_name));
                 let rows = rows(&report);
                 Ok((report, rows))
             }

@@ -82,13 +82,13 @@ impl Cell {
         }
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Text(v) => v.capacity(),
-                Self::Bytes(v) => v.capacity(),
-                _ => 0,
-            }
+    /// Bytes held beyond the value itself.
+    pub(crate) fn outside_bytes(&self) -> usize {
+        match self {
+            Self::Text(v) => v.capacity(),
+            Self::Bytes(v) => v.capacity(),
+            _ => 0,
+        }
     }
 }
 

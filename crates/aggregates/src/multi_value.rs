@@ -124,8 +124,8 @@ mod tests {
             ("countmv", "3", "2,1"),
             ("maxmv", "5.0", "2.0,5.0"),
         ] {
-            assert_eq!(finish(name, &ty, &[], &[list.clone()], None), one, "{name}");
-            assert_eq!(finish(name, &ty, &[], &[list.clone()], Some(&[0, 0, 1, 1])), grouped, "{name}");
+            assert_eq!(finish(name, &ty, &[], std::slice::from_ref(&list), None), one, "{name}");
+            assert_eq!(finish(name, &ty, &[], std::slice::from_ref(&list), Some(&[0, 0, 1, 1])), grouped, "{name}");
         }
         assert!(crate::resolve("summv", &[DataType::Int.sv()], &[], false).is_err());
     }

@@ -88,7 +88,7 @@ pub trait Accumulator: Send {
     /// The final values, one row a group, of Arrow type `result_type().arrow()`.
     fn finish(&mut self) -> Result<ArrayRef, Error>;
 
-    /// Bytes held, for the query's memory accounting.
+    /// Bytes held, for the query's memory accounting. Called once a block, so it must not walk over the groups.
     fn memory_bytes(&self) -> usize;
 }
 

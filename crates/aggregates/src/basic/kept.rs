@@ -112,6 +112,7 @@ impl AggregateFunction for Kept {
             null_handling: self.null_handling,
             values: Vec::new(),
             times: Vec::new(),
+            outside: 0,
         })
     }
 }
@@ -123,6 +124,8 @@ struct Values {
     null_handling: bool,
     values: Vec<Option<Cell>>,
     times: Vec<i64>,
+    /// Bytes that the values hold outside of themselves.
+    outside: usize,
 }
 
 impl Values {
@@ -132,7 +135,7 @@ impl Values {
 
     fn add(&mut self, array: &dyn Array, times: Option<&[i64]>, groups: Groups<'_>) {
         let nulls = array.logical_nulls();
-        let (values, held_times, keep) = (&mut self.values, &mut self.times, self.keep);
+        let (values, held_times, keep, outside) = (&mut self.values, &mut self.times, self.keep, &mut self.outside);
         for_rows(array.len(), nulls.as_ref(), groups, |row, group| {
             let held = &mut values[group];
             let time = times.map_or(0, |t| t[row]);
@@ -145,7 +148,9 @@ impl Values {
                 (Some(held), Keep::Greatest) => Cell::read(array, row).is_some_and(|c| c.compare(held).is_gt()),
             };
             if wins {
+                *outside -= held.as_ref().map_or(0, Cell::outside_bytes);
                 *held = Cell::read(array, row);
+                *outside += held.as_ref().map_or(0, Cell::outside_bytes);
                 held_times[group] = time;
             }
         });
@@ -226,8 +231,7 @@ impl Accumulator for Values {
     }
 
     fn memory_bytes(&self) -> usize {
-        let cells: usize = self.values.iter().flatten().map(Cell::memory_bytes).sum();
-        size_of::<Self>() + cells + self.times.capacity() * size_of::<i64>()
+        size_of::<Self>() + self.values.capacity() * size_of::<(Option<Cell>, i64)>() + self.outside
     }
 }
 
@@ -244,9 +248,9 @@ mod tests {
     fn kept_values() {
         let texts: ArrayRef = Arc::new(StringArray::from(vec![None, Some("b"), Some("a"), Some("c")]));
         let ty = [DataType::String.sv()];
-        check("any_value", &ty, &[], &[texts.clone()], ("b", "b"));
-        check("minstring", &ty, &[], &[texts.clone()], ("a", "a"));
-        check("maxstring", &ty, &[], &[texts.clone()], ("c", "c"));
+        check("any_value", &ty, &[], std::slice::from_ref(&texts), ("b", "b"));
+        check("minstring", &ty, &[], std::slice::from_ref(&texts), ("a", "a"));
+        check("maxstring", &ty, &[], std::slice::from_ref(&texts), ("c", "c"));
         assert_eq!(finish("anyvalue", &ty, &[], &[texts], Some(&[0, 0, 1, 1])), "b,a");
         check("anyvalue", &[DataType::Int.sv()], &[], &[int_column(&[])], ("null", "null"));
     }

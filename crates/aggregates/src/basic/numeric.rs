@@ -386,7 +386,7 @@ mod tests {
             ("avg", "4.0", "4.0"),
             ("minmaxrange", "11.0", "11.0"),
         ] {
-            check(name, &[DataType::Int.sv()], &[], &[column.clone()], (off, on));
+            check(name, &[DataType::Int.sv()], &[], std::slice::from_ref(&column), (off, on));
         }
     }
 
@@ -412,10 +412,16 @@ mod tests {
         use std::sync::Arc;
         let values: Vec<f64> = (0..1000).map(f64::from).collect();
         let column: arrow::array::ArrayRef = Arc::new(Float64Array::from(values));
-        assert_eq!(finish("sum", &[DataType::Double.sv()], &[], &[column.clone()], None), "499500.0");
+        assert_eq!(finish("sum", &[DataType::Double.sv()], &[], std::slice::from_ref(&column), None), "499500.0");
         let groups: Vec<u32> = (0..1000).map(|i| i % 2).collect();
-        assert_eq!(finish("sum", &[DataType::Double.sv()], &[], &[column.clone()], Some(&groups)), "249500.0,250000.0");
-        assert_eq!(finish("max", &[DataType::Double.sv()], &[], &[column.clone()], Some(&groups)), "998.0,999.0");
+        assert_eq!(
+            finish("sum", &[DataType::Double.sv()], &[], std::slice::from_ref(&column), Some(&groups)),
+            "249500.0,250000.0"
+        );
+        assert_eq!(
+            finish("max", &[DataType::Double.sv()], &[], std::slice::from_ref(&column), Some(&groups)),
+            "998.0,999.0"
+        );
         assert_eq!(finish("count", &[], &[], &[column], Some(&groups)), "500,500");
     }
 
@@ -427,7 +433,7 @@ mod tests {
         let mut accumulator = sum.accumulator();
         accumulator.resize(1);
         let bad: arrow::array::ArrayRef = std::sync::Arc::new(StringArray::from(vec!["x"]));
-        assert!(accumulator.merge(&[bad.clone()], crate::Groups::One(0)).is_err());
+        assert!(accumulator.merge(std::slice::from_ref(&bad), crate::Groups::One(0)).is_err());
         assert!(accumulator.merge(&[], crate::Groups::One(0)).is_err());
         assert!(accumulator.update(&[bad], 1, crate::Groups::One(0)).is_err());
         let ints: arrow::array::ArrayRef = std::sync::Arc::new(Int32Array::from(vec![1]));

@@ -165,8 +165,8 @@ mod tests {
     fn whole_numbers() {
         let longs: ArrayRef = Arc::new(Int64Array::from(vec![Some(i64::MAX), None, Some(1)]));
         let ty = [DataType::Long.sv()];
-        check("minlong", &ty, &[], &[longs.clone()], ("1", "1"));
-        check("maxlong", &ty, &[], &[longs.clone()], ("9223372036854775807", "9223372036854775807"));
+        check("minlong", &ty, &[], std::slice::from_ref(&longs), ("1", "1"));
+        check("maxlong", &ty, &[], std::slice::from_ref(&longs), ("9223372036854775807", "9223372036854775807"));
         check("sumlong", &ty, &[], &[longs], ("-9223372036854775808", "-9223372036854775808"));
         check("sumint", &[DataType::Int.sv()], &[], &[int_column(&[Some(2), Some(3)])], ("5", "5"));
         check("minlong", &[DataType::Int.sv()], &[], &[int_column(&[])], ("9223372036854775807", "null"));
@@ -177,10 +177,10 @@ mod tests {
     fn booleans() {
         let values: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)]));
         let ty = [DataType::Boolean.sv()];
-        check("bool_and", &ty, &[], &[values.clone()], ("false", "false"));
+        check("bool_and", &ty, &[], std::slice::from_ref(&values), ("false", "false"));
         check("boolor", &ty, &[], &[values], ("true", "true"));
         let none: ArrayRef = Arc::new(BooleanArray::from(Vec::<bool>::new()));
-        check("booland", &ty, &[], &[none.clone()], ("true", "null"));
+        check("booland", &ty, &[], std::slice::from_ref(&none), ("true", "null"));
         check("boolor", &ty, &[], &[none], ("false", "null"));
     }
 }

@@ -91,7 +91,7 @@ impl AggregateFunction for Collected {
     }
 
     fn accumulator(&self) -> Box<dyn Accumulator> {
-        Box::new(Values { of: self.clone(), values: Vec::new(), seen: Vec::new() })
+        Box::new(Values { of: self.clone(), values: Vec::new(), seen: Vec::new(), held: 0 })
     }
 }
 
@@ -100,6 +100,8 @@ struct Values {
     values: Vec<Vec<Cell>>,
     /// Only filled for distinct values.
     seen: Vec<HashSet<Cell>>,
+    /// Bytes of all values held.
+    held: usize,
 }
 
 impl Values {
@@ -109,10 +111,11 @@ impl Values {
 
     fn add(&mut self, array: &dyn Array, groups: Groups<'_>) {
         let nulls = array.logical_nulls();
-        let (values, seen, distinct) = (&mut self.values, &mut self.seen, self.of.distinct);
+        let (values, seen, distinct, held) = (&mut self.values, &mut self.seen, self.of.distinct, &mut self.held);
         for_rows(array.len(), nulls.as_ref(), groups, |row, group| {
             let Some(cell) = Cell::read(array, row) else { return };
             if !distinct || seen[group].insert(cell.clone()) {
+                *held += size_of::<Cell>() + cell.outside_bytes();
                 values[group].push(cell);
             }
         });
@@ -179,8 +182,8 @@ impl Accumulator for Values {
     }
 
     fn memory_bytes(&self) -> usize {
-        let cells: usize = self.values.iter().flatten().map(Cell::memory_bytes).sum();
-        size_of::<Self>() + cells * (1 + usize::from(self.of.distinct))
+        let groups = self.values.capacity() * size_of::<(Vec<Cell>, HashSet<Cell>)>();
+        size_of::<Self>() + groups + self.held * (1 + usize::from(self.of.distinct))
     }
 }
 

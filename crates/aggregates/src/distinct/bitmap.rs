@@ -40,13 +40,15 @@ impl AggregateFunction for Bitmap {
     }
 
     fn accumulator(&self) -> Box<dyn Accumulator> {
-        Box::new(Bitmaps { name: self.name.clone(), bitmaps: Vec::new() })
+        Box::new(Bitmaps { name: self.name.clone(), bitmaps: Vec::new(), taken: 0 })
     }
 }
 
 struct Bitmaps {
     name: String,
     bitmaps: Vec<RoaringBitmap>,
+    /// Bytes of the values and bitmaps taken in.
+    taken: usize,
 }
 
 impl Bitmaps {
@@ -55,6 +57,7 @@ impl Bitmaps {
             let value = bytes.value(row);
             let bitmap = RoaringBitmap::deserialize_from(value)
                 .map_err(|e| format!("{} bytes are no serialised bitmap: {e}", value.len()))?;
+            self.taken += value.len();
             self.bitmaps[group] |= bitmap;
             Ok(())
         })
@@ -76,9 +79,11 @@ impl Accumulator for Bitmaps {
         if let Some(bytes) = array.as_binary_opt::<i32>() {
             return self.merge_bytes(bytes, groups).map_err(|e| self.invalid(e));
         }
-        let bitmaps = &mut self.bitmaps;
+        let (bitmaps, taken) = (&mut self.bitmaps, &mut self.taken);
         hashes::for_hashes(array.as_ref(), groups, Kind::Java, |group, hash| {
-            bitmaps[group].insert(hash as u32);
+            if bitmaps[group].insert(hash as u32) {
+                *taken += size_of::<u32>();
+            }
         })
         .map_err(|e| self.invalid(e))
     }
@@ -104,7 +109,7 @@ impl Accumulator for Bitmaps {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.bitmaps.iter().map(|b| size_of::<RoaringBitmap>() + b.serialized_size()).sum::<usize>()
+        size_of::<Self>() + self.bitmaps.capacity() * size_of::<RoaringBitmap>() + self.taken
     }
 }
 

@@ -62,7 +62,13 @@ impl AggregateFunction for Hll {
     }
 
     fn accumulator(&self) -> Box<dyn Accumulator> {
-        Box::new(Sketches { name: self.name.clone(), log2m: self.log2m, raw: self.raw, sketches: Vec::new() })
+        Box::new(Sketches {
+            name: self.name.clone(),
+            log2m: self.log2m,
+            raw: self.raw,
+            sketches: Vec::new(),
+            largest: self.log2m,
+        })
     }
 }
 
@@ -71,12 +77,15 @@ struct Sketches {
     log2m: u32,
     raw: bool,
     sketches: Vec<Registers>,
+    /// log2m of the largest sketch held.
+    largest: u32,
 }
 
 impl Sketches {
     fn merge_bytes(&mut self, bytes: &BinaryArray, groups: Groups<'_>, adopt: bool) -> Result<(), String> {
         try_for_rows(bytes.len(), bytes.nulls(), groups, |row, group| {
             let sketch = Registers::from_bytes(bytes.value(row))?;
+            self.largest = self.largest.max(sketch.log2m());
             let held = &mut self.sketches[group];
             // Stored sketches bring their own size.
             if adopt && held.log2m() != sketch.log2m() && *held == Registers::new(held.log2m()) {
@@ -128,7 +137,7 @@ impl Accumulator for Sketches {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.sketches.iter().map(Registers::memory_bytes).sum::<usize>()
+        size_of::<Self>() + self.sketches.len() * Registers::bytes(self.largest)
     }
 }
 
@@ -146,7 +155,7 @@ mod tests {
         check("distinctcounthll", &ty, &[], &[int_column(&[])], ("0", "0"));
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "ü"]));
         assert_eq!(
-            finish("distinctcounthll", &[DataType::String.sv()], &[Value::Int(12)], &[texts.clone()], None),
+            finish("distinctcounthll", &[DataType::String.sv()], &[Value::Int(12)], std::slice::from_ref(&texts), None),
             "3"
         );
         let raw = finish("distinctcountrawhll", &[DataType::String.sv()], &[], &[texts], None);

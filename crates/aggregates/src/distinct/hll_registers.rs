@@ -103,8 +103,9 @@ impl Registers {
         Ok(sketch)
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.registers.len()
+    /// Bytes that a sketch holds.
+    pub(crate) fn bytes(log2m: u32) -> usize {
+        size_of::<Self>() + (1 << log2m)
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) trait Sketch: Send + Sync + Debug + Sized + 'static {
     fn merge(&mut self, other: Self) -> Result<(), String>;
     fn bytes(&mut self) -> Vec<u8>;
     fn from_bytes(bytes: &[u8]) -> Result<Self, String>;
-    fn memory_bytes(&self) -> usize;
+    /// Most bytes that one sketch holds.
+    fn max_bytes(parameters: &Self::Parameters) -> usize;
     fn result_type(parameters: &Self::Parameters) -> ColumnType;
     /// One result a sketch, of the result type.
     fn finish(sketches: &mut [Self], parameters: &Self::Parameters) -> ArrayRef;
@@ -55,7 +56,12 @@ impl<S: Sketch> AggregateFunction for SketchFunction<S> {
     }
 
     fn accumulator(&self) -> Box<dyn Accumulator> {
-        Box::new(Sketches::<S> { name: self.name.clone(), parameters: self.parameters.clone(), sketches: Vec::new() })
+        Box::new(Sketches::<S> {
+            name: self.name.clone(),
+            parameters: self.parameters.clone(),
+            sketches: Vec::new(),
+            taken: 0,
+        })
     }
 }
 
@@ -63,6 +69,8 @@ struct Sketches<S: Sketch> {
     name: String,
     parameters: S::Parameters,
     sketches: Vec<S>,
+    /// Bytes of all values and sketches taken in.
+    taken: usize,
 }
 
 struct Add<'a, S: Sketch> {
@@ -83,6 +91,7 @@ impl<S: Sketch> Sketches<S> {
 
     fn merge_bytes(&mut self, bytes: &BinaryArray, groups: Groups<'_>) -> Result<(), Error> {
         check_groups(groups, bytes.len(), self.sketches.len()).map_err(|e| self.invalid(e))?;
+        self.taken += bytes.value_data().len();
         let sketches = &mut self.sketches;
         try_for_rows(bytes.len(), bytes.nulls(), groups, |row, group| {
             sketches[group].merge(S::from_bytes(bytes.value(row))?)
@@ -103,6 +112,7 @@ impl<S: Sketch> Accumulator for Sketches<S> {
         if let Some(bytes) = array.as_binary_opt::<i32>() {
             return self.merge_bytes(bytes, groups);
         }
+        self.taken += array.len() * size_of::<(f64, f64)>();
         let mut add = Add { sketches: &mut self.sketches, groups };
         scan_numbers(array.as_ref(), &mut add).map_err(|e| self.invalid(e))
     }
@@ -121,6 +131,7 @@ impl<S: Sketch> Accumulator for Sketches<S> {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.sketches.iter().map(S::memory_bytes).sum::<usize>()
+        let most = self.sketches.len().saturating_mul(S::max_bytes(&self.parameters));
+        size_of::<Self>() + self.sketches.capacity() * size_of::<S>() + self.taken.min(most)
     }
 }

@@ -75,8 +75,8 @@ impl Sketch for QuantileDigest {
         QuantileDigest::from_bytes(bytes)
     }
 
-    fn memory_bytes(&self) -> usize {
-        QuantileDigest::memory_bytes(self)
+    fn max_bytes(_parameters: &Parameters) -> usize {
+        QuantileDigest::MAX_BYTES
     }
 
     fn result_type(_parameters: &Parameters) -> ColumnType {
@@ -113,8 +113,8 @@ impl Sketch for TDigest {
         TDigest::from_bytes(bytes)
     }
 
-    fn memory_bytes(&self) -> usize {
-        TDigest::memory_bytes(self)
+    fn max_bytes(parameters: &Parameters) -> usize {
+        TDigest::max_bytes(parameters.compression)
     }
 
     fn result_type(parameters: &Parameters) -> ColumnType {

@@ -53,6 +53,7 @@ impl AggregateFunction for Percentile {
             percentile: self.percentile,
             null_handling: self.null_handling,
             values: Vec::new(),
+            held: 0,
         })
     }
 }
@@ -62,6 +63,8 @@ struct Values {
     percentile: f64,
     null_handling: bool,
     values: Vec<Vec<f64>>,
+    /// Numbers held by all groups.
+    held: usize,
 }
 
 /// Collects numbers by group; shared with whatever needs all of them.
@@ -87,6 +90,7 @@ impl Values {
     }
 
     fn add(&mut self, array: &dyn Array, groups: Groups<'_>) -> Result<(), Error> {
+        self.held += array.len() - array.null_count();
         let mut collect = Collect { values: &mut self.values, groups };
         scan_numbers(array, &mut collect).map_err(|e| self.invalid(e))
     }
@@ -132,8 +136,8 @@ impl Accumulator for Values {
     }
 
     fn memory_bytes(&self) -> usize {
-        let held: usize = self.values.iter().map(|v| v.capacity() * size_of::<f64>()).sum();
-        size_of::<Self>() + self.values.capacity() * size_of::<Vec<f64>>() + held
+        // Vectors grow by doubling.
+        size_of::<Self>() + self.values.capacity() * size_of::<Vec<f64>>() + self.held * size_of::<f64>() * 3 / 2
     }
 }
 

@@ -130,9 +130,8 @@ impl QuantileDigest {
         Ok(digest)
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.counts.len() * 2 * size_of::<(Node, u64)>()
-    }
+    /// Bytes that a digest may come to hold.
+    pub(crate) const MAX_BYTES: usize = 2 * FEW * 2 * size_of::<(Node, u64)>();
 }
 
 fn upper_bound(level: u8, prefix: u64) -> u64 {

@@ -196,8 +196,9 @@ impl TDigest {
         Ok(digest)
     }
 
-    pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + (self.centroids.capacity() + self.buffer.capacity()) * size_of::<(f64, f64)>()
+    /// Most bytes that a digest of this compression holds.
+    pub(crate) fn max_bytes(compression: f64) -> usize {
+        (8 * compression as usize + 100) * size_of::<(f64, f64)>()
     }
 }
 

@@ -39,10 +39,10 @@ pub fn render(answer: &Value) -> Result<String> {
         table.add_row(row.as_array().map_or(&[][..], Vec::as_slice).iter().map(cell));
     }
     for (i, ty) in types.iter().enumerate() {
-        if matches!(ty.as_str(), "INT" | "LONG" | "FLOAT" | "DOUBLE" | "BIG_DECIMAL") {
-            if let Some(column) = table.column_mut(i) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        if matches!(ty.as_str(), "INT" | "LONG" | "FLOAT" | "DOUBLE" | "BIG_DECIMAL")
+            && let Some(column) = table.column_mut(i)
+        {
+            column.set_cell_alignment(CellAlignment::Right);
         }
     }
     let _ = writeln!(out, "{table}");

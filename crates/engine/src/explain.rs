@@ -9,9 +9,10 @@ use segment::reader::SegmentReader;
 
 use crate::{
     columns::{Segment, collect_columns},
-    engine::Run,
+    combine::Run,
     error::Result,
     filter::{Access, Kind, Node, Planner},
+    group::single,
     selection,
 };
 
@@ -58,7 +59,7 @@ pub(crate) fn rows(run: &Run<'_>, segments: &[&dyn SegmentReader]) -> Result<Vec
         *plans.entry(segment_tree(run, &segment, &plan)).or_default() += 1;
     }
     let mut plans: Vec<(Tree, usize)> = plans.into_iter().collect();
-    plans.sort_by(|a, b| b.1.cmp(&a.1));
+    plans.sort_by_key(|plan| std::cmp::Reverse(plan.1));
     if !run.options.explain_verbose {
         plans.truncate(1);
     }
@@ -118,10 +119,29 @@ fn segment_tree(run: &Run<'_>, segment: &Segment<'_>, plan: &Node<'_>) -> Tree {
         Shape::Distinct(d) => {
             let keys: Vec<&Expr> = d.projections.iter().map(|p| &p.expr).collect();
             let names = keys.iter().map(|e| expr_text(e)).collect::<Vec<_>>().join(", ");
+            if let [Expr::Column { name, .. }] = keys.as_slice()
+                && plan.is_all(segment.num_docs)
+                && segment.column(name).is_some_and(|column| column.dictionary().is_some())
+            {
+                return Tree::leaf(format!("DISTINCT_DICTIONARY(keyColumns:{names})"));
+            }
             Tree::over(format!("DISTINCT(keyColumns:{names})"), project(&keys, filter))
         }
+        Shape::Aggregate(a)
+            if a.group_by.is_empty() && single::is_answered_without_rows(&a.aggregates, plan, segment) =>
+        {
+            Tree::leaf("AGGREGATE_NO_SCAN")
+        }
+        Shape::Aggregate(a) if is_fast_count(a, plan) => Tree::over("FAST_FILTERED_COUNT", filter),
         Shape::Aggregate(a) => aggregate_tree(a, filter),
     }
+}
+
+/// Only COUNT(*), and one index knows the docs.
+fn is_fast_count(aggregate: &Aggregate, plan: &Node<'_>) -> bool {
+    let [call] = aggregate.aggregates.as_slice() else { return false };
+    let by_index = matches!(plan.label, Some((Access::Sorted | Access::Inverted | Access::Bitmap, _)));
+    aggregate.group_by.is_empty() && call.function == "count" && call.filter.is_none() && by_index
 }
 
 fn aggregate_tree(aggregate: &Aggregate, filter: Tree) -> Tree {

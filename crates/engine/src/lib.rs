@@ -8,6 +8,7 @@
 //! aggregations (`functions`, `aggregates`), networks and async code. The calling thread works and blocks.
 
 mod columns;
+mod combine;
 mod context;
 mod engine;
 mod error;

@@ -16,14 +16,14 @@ pub(crate) enum Numeric<'s> {
     I64(&'s [i64]),
     F32(&'s [f32]),
     F64(&'s [f64]),
-    /// Dictionary entries as doubles, read through ids.
+    /// Dictionary entries, read through ids.
     Dictionary {
         ids: Ids<'s>,
-        entries: Vec<f64>,
+        entries: Numbers<'s>,
     },
     Sorted {
         starts: &'s [u32],
-        entries: Vec<f64>,
+        entries: Numbers<'s>,
     },
     Binary(Operator, Box<Numeric<'s>>, Box<Numeric<'s>>),
 }
@@ -86,7 +86,10 @@ fn column<'s>(segment: &'s Segment<'s>, name: &str) -> Option<Numeric<'s>> {
     if column.ty().multi_value || segment.null_handling && column.nulls().is_some_and(|nulls| !nulls.is_empty()) {
         return None;
     }
-    let entries = || column.dictionary().and_then(|dictionary| doubles(dictionary.numbers()));
+    let entries = || {
+        let numbers = column.dictionary()?.numbers();
+        (!matches!(numbers, Numbers::None)).then_some(numbers)
+    };
     match column.forward() {
         Forward::I32(values) => Some(Numeric::I32(values)),
         Forward::I64(values) => Some(Numeric::I64(values)),
@@ -119,10 +122,12 @@ impl Numeric<'_> {
             Self::I64(values) => gather(values, docs, out, |v| v as f64),
             Self::F32(values) => gather(values, docs, out, f64::from),
             Self::F64(values) => gather(values, docs, out, |v| v),
-            Self::Dictionary { ids, entries } => match ids {
-                Ids::U8(ids) => gather(ids, docs, out, |id| entries[usize::from(id)]),
-                Ids::U16(ids) => gather(ids, docs, out, |id| entries[usize::from(id)]),
-                Ids::U32(ids) => gather(ids, docs, out, |id| entries[id as usize]),
+            Self::Dictionary { ids, entries } => match *entries {
+                Numbers::I32(entries) => through(*ids, docs, out, |id| f64::from(entries[id])),
+                Numbers::I64(entries) => through(*ids, docs, out, |id| entries[id] as f64),
+                Numbers::F32(entries) => through(*ids, docs, out, |id| f64::from(entries[id])),
+                Numbers::F64(entries) => through(*ids, docs, out, |id| entries[id]),
+                Numbers::None => {}
             },
             Self::Sorted { starts, entries } => {
                 let mut run = 0..0;
@@ -132,7 +137,7 @@ impl Numeric<'_> {
                     if !run.contains(&doc) {
                         let id = id_at(starts, doc) as usize;
                         run = starts[id]..starts[id + 1];
-                        value = entries[id];
+                        value = entry(*entries, id);
                     }
                     out.push(value);
                 }
@@ -154,11 +159,42 @@ impl Numeric<'_> {
     }
 }
 
+fn entry(entries: Numbers<'_>, id: usize) -> f64 {
+    match entries {
+        Numbers::I32(v) => f64::from(v[id]),
+        Numbers::I64(v) => v[id] as f64,
+        Numbers::F32(v) => f64::from(v[id]),
+        Numbers::F64(v) => v[id],
+        Numbers::None => 0.0,
+    }
+}
+
+/// Values behind ids of any width.
+#[inline]
+fn through(ids: Ids<'_>, docs: &Docs<'_>, out: &mut Vec<f64>, value: impl Fn(usize) -> f64) {
+    match ids {
+        Ids::U8(ids) => gather(ids, docs, out, |id| value(usize::from(id))),
+        Ids::U16(ids) => gather(ids, docs, out, |id| value(usize::from(id))),
+        Ids::U32(ids) => gather(ids, docs, out, |id| value(id as usize)),
+    }
+}
+
 #[inline(always)]
 fn gather_body<T: Copy>(values: &[T], docs: &Docs<'_>, out: &mut Vec<f64>, convert: impl Fn(T) -> f64) {
+    out.resize(docs.len(), 0.0);
+    let out = out.as_mut_slice();
     match docs {
-        Docs::Range(range) => out.extend(values[span(range)].iter().map(|&v| convert(v))),
-        Docs::List(list) => out.extend(list.iter().map(|&doc| convert(values[doc as usize]))),
+        Docs::Range(range) => {
+            let values = &values[span(range)];
+            for i in 0..out.len().min(values.len()) {
+                out[i] = convert(values[i]);
+            }
+        }
+        Docs::List(list) => {
+            for i in 0..out.len().min(list.len()) {
+                out[i] = convert(values[list[i] as usize]);
+            }
+        }
     }
 }
 

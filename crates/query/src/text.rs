@@ -52,6 +52,37 @@ pub(crate) fn expr_text(expr: &Expr, inputs: &[String]) -> String {
     }
 }
 
+/// A boolean expression as a filter is written, e.g. `(count(*) > '3' AND year = '7')`.
+pub(crate) fn condition_text(expr: &Expr, inputs: &[String]) -> String {
+    let Expr::Call { function, args, .. } = expr else { return expr_text(expr, inputs) };
+    let operand = |i: usize| expr_text(&args[i], inputs);
+    let joined = |between: &str| {
+        format!("({})", args.iter().map(|a| condition_text(a, inputs)).collect::<Vec<_>>().join(between))
+    };
+    let list = || args[1..].iter().map(|a| expr_text(a, inputs)).collect::<Vec<_>>().join(",");
+    let symbol = match function.as_str() {
+        "equals" => "=",
+        "notequals" => "!=",
+        "greaterthan" => ">",
+        "greaterthanorequal" => ">=",
+        "lessthan" => "<",
+        "lessthanorequal" => "<=",
+        _ => "",
+    };
+    match (function.as_str(), args.len()) {
+        (_, 2) if !symbol.is_empty() => format!("{} {symbol} {}", operand(0), operand(1)),
+        ("and", _) => joined(" AND "),
+        ("or", _) => joined(" OR "),
+        ("not", 1) => format!("(NOT {})", condition_text(&args[0], inputs)),
+        ("between", 3) => format!("({0} >= {1} AND {0} <= {2})", operand(0), operand(1), operand(2)),
+        ("in", 2..) => format!("{} IN ({})", operand(0), list()),
+        ("notin", 2..) => format!("{} NOT IN ({})", operand(0), list()),
+        ("isnull", 1) => format!("{} IS NULL", operand(0)),
+        ("isnotnull", 1) => format!("{} IS NOT NULL", operand(0)),
+        _ => expr_text(expr, inputs),
+    }
+}
+
 /// A bound expression as plans show it, e.g. `plus(a,'1')`.
 pub fn expression_text(expr: &Expr) -> String {
     expr_text(expr, &[])

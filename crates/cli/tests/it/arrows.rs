@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["model", "functions", "aggregates", "query", "segment"]),
     ("ingest", &["model", "functions", "query", "connectors", "segment"]),
     ("service", &["model"]),
-    ("controller", &["model", "metadata", "connectors", "ingest", "segment", "proto", "service"]),
+    ("controller", &["model", "metadata", "connectors", "ingest", "segment", "query", "proto", "service"]),
     ("broker", &["model", "query", "proto", "service"]),
     ("server", &["model", "engine", "query", "segment", "connectors", "proto", "service"]),
     ("minion", &["model", "proto", "service"]),

@@ -18,7 +18,7 @@ impl DocSet {
     }
 
     pub(crate) fn all(num_docs: u32) -> Self {
-        Self::Ranges(if num_docs == 0 { Vec::new() } else { vec![0..num_docs] })
+        Self::Ranges(if num_docs == 0 { Vec::new() } else { std::iter::once(0..num_docs).collect() })
     }
 
     pub(crate) fn len(&self) -> u64 {

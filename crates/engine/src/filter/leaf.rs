@@ -269,10 +269,14 @@ fn by_range<'s>(
     };
     if negated {
         let kept = Node::or(vec![Node::docs(maybe.not(num_docs)), check(true)], num_docs);
-        return Node::and(vec![Node::docs(sure.not(num_docs)), kept], num_docs);
+        let mut node = Node::and(vec![Node::docs(sure.not(num_docs)), kept], num_docs);
+        node.label = Some((Access::Range, predicate));
+        return node;
     }
     let checked = Node::and(vec![Node::docs(maybe), check(false)], num_docs);
-    Node::or(vec![Node::docs(sure), checked], num_docs)
+    let mut node = Node::or(vec![Node::docs(sure), checked], num_docs);
+    node.label = Some((Access::Range, predicate));
+    node
 }
 
 /// A column without dictionary.

@@ -198,7 +198,7 @@ impl<'p, 's> Runner<'p, 's> {
                 return Ok(());
             }
             base = end;
-            if end % BLOCK as u32 != 0 {
+            if !end.is_multiple_of(BLOCK as u32) {
                 return Ok(());
             }
         }

@@ -63,7 +63,7 @@ impl Wanted<'_> {
 
     /// Whether a group that was left out here might have made it into the answer.
     pub(crate) fn is_unsafe(&self, keys: usize) -> bool {
-        !self.final_values && !self.order_by.is_empty() && !(self.ordered_by_keys_only(keys) && self.having.is_none())
+        !(self.final_values || self.order_by.is_empty() || self.ordered_by_keys_only(keys) && self.having.is_none())
     }
 
     fn ordered_by_keys_only(&self, keys: usize) -> bool {

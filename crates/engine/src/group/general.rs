@@ -23,6 +23,9 @@ use crate::{
     values,
 };
 
+/// Blocks between two looks at the memory held.
+const MEMORY_CHECK_BLOCKS: u32 = 16;
+
 /// One aggregate of the query, bound to its implementation.
 pub(crate) struct BoundAggregate<'q> {
     pub(crate) call: &'q AggregateCall,
@@ -159,19 +162,24 @@ impl Gathered {
         let filters = query.filters.iter().map(|filter| planner.plan(filter)).collect::<Result<Vec<_>>>()?;
         let mut readers: Vec<KeyReader<'_>> = query.keys.iter().map(|key| KeyReader::new(segment, key)).collect();
         self.table.next_segment();
-        let limit = (query.limited && u64::from(segment.num_docs) > query.options.num_groups_limit as u64
-            || query.limited && has_multi_value(query))
+        let limit = (query.limited
+            && (u64::from(segment.num_docs) > query.options.num_groups_limit as u64 || has_multi_value(query)))
         .then_some(query.options.num_groups_limit);
         let mut runner = Runner::new(segment, query.context, control, plan);
         let mut filter_runners: Vec<Runner<'_, '_>> =
             filters.iter().map(|filter| Runner::new(segment, query.context, control, filter)).collect();
         let mut branches = vec![0u64; filters.len()];
         let mut docs_matched = 0u64;
+        let mut blocks = 0u32;
         runner.for_each(&mut |docs| {
             docs_matched += docs.len() as u64;
             self.block(query, segment, docs, &mut readers, &mut filter_runners, &mut branches, limit)?;
-            let bytes = self.memory_bytes();
-            control.book(&mut self.held_bytes, bytes)?;
+            // Measuring may cost as much as there are groups, so not every block pays for it.
+            if blocks.is_multiple_of(MEMORY_CHECK_BLOCKS) {
+                let bytes = self.memory_bytes();
+                control.book(&mut self.held_bytes, bytes)?;
+            }
+            blocks += 1;
             let enough = query.enough_groups.is_some_and(|enough| self.table.len() >= enough);
             Ok(if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;

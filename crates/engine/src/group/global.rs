@@ -254,7 +254,7 @@ fn merge_by<'d, K: Ord>(dictionaries: &[&'d dyn Dictionary], key: impl Fn(&'d dy
     use std::{cmp::Reverse, collections::BinaryHeap};
     let mut heap = BinaryHeap::with_capacity(dictionaries.len());
     for (at, dictionary) in dictionaries.iter().enumerate() {
-        if dictionary.len() > 0 {
+        if !dictionary.is_empty() {
             heap.push(Reverse((key(*dictionary, 0), at as u32, 0u32)));
         }
     }

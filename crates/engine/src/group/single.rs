@@ -29,6 +29,7 @@ use crate::{
 /// A query without keys, prepared for all its segments.
 pub(crate) struct Single<'q> {
     query: GroupQuery<'q>,
+    calls: &'q [AggregateCall],
     /// How each aggregate is computed.
     ways: Vec<Way>,
     /// The aggregates that are doubles.
@@ -60,7 +61,12 @@ pub(crate) struct Worker {
 }
 
 impl<'q> Single<'q> {
-    pub(crate) fn new(query: GroupQuery<'q>, segments: &[Segment<'_>], cache: &IdMapCache) -> Result<Self> {
+    pub(crate) fn new(
+        query: GroupQuery<'q>,
+        calls: &'q [AggregateCall],
+        segments: &[Segment<'_>],
+        cache: &IdMapCache,
+    ) -> Result<Self> {
         let mut layout = Layout { exprs: Vec::new(), slots: Vec::new(), states: Vec::new() };
         let mut distinct: Vec<(&'q Expr, GlobalKey)> = Vec::new();
         let mut ways = Vec::with_capacity(query.aggregates.len());
@@ -95,7 +101,7 @@ impl<'q> Single<'q> {
         } else {
             Some(GroupQuery::of_calls(Vec::new(), &rest, query.options, query.context)?)
         };
-        Ok(Self { query, ways, layout, distinct, general })
+        Ok(Self { query, calls, ways, layout, distinct, general })
     }
 
     pub(crate) fn worker(&self) -> Worker {
@@ -108,21 +114,6 @@ impl<'q> Single<'q> {
         }
     }
 
-    /// Whether the broker's counters should say that no row was read: all aggregates are of the kinds that
-    /// dictionaries or statistics answer.
-    fn reads_no_rows(&self, plan: &Node<'_>, segment: &Segment<'_>) -> bool {
-        plan.is_all(segment.num_docs)
-            && !self.query.context.null_handling
-            && self.query.aggregates.iter().all(|a| match a.function.fused() {
-                Kind::Count => true,
-                Kind::Min | Kind::Max | Kind::MinMaxRange | Kind::DistinctCount => a.call.args.iter().all(|arg| {
-                    matches!(arg, Expr::Column { name, .. }
-                        if segment.column(name).is_some_and(|c| c.dictionary().is_some()))
-                }),
-                _ => false,
-            })
-    }
-
     /// Adds one segment.
     pub(crate) fn segment(
         &self,
@@ -133,13 +124,18 @@ impl<'q> Single<'q> {
         control: &Control,
     ) -> Result<()> {
         if let Some(general) = &self.general {
-            return self.with_general(general, worker, segment, ordinal, plan, control);
+            let before = worker.general.stats.num_entries_scanned_post_filter;
+            self.with_general(general, worker, segment, ordinal, plan, control)?;
+            if is_answered_without_rows(self.calls, plan, segment) {
+                worker.general.stats.num_entries_scanned_post_filter = before;
+            }
+            return Ok(());
         }
         let num_docs = u64::from(segment.num_docs);
         let whole = plan.is_all(segment.num_docs);
         let mut runner = Runner::new(segment, self.query.context, control, plan);
         let mut slots_done = self.layout.slots.is_empty();
-        if whole && !segment.reader.is_mutable() && self.layout.from_statistics(segment, &mut worker.slots) {
+        if whole && !segment.reader.is_mutable() && self.layout.add_statistics(segment, &mut worker.slots) {
             worker.rows += num_docs;
             slots_done = true;
         }
@@ -164,7 +160,7 @@ impl<'q> Single<'q> {
         };
         let scanned = runner.entries_scanned;
         let stats = &mut worker.general.stats;
-        if self.reads_no_rows(plan, segment) {
+        if is_answered_without_rows(self.calls, plan, segment) {
             stats.num_docs_scanned += matched;
             stats.num_segments_matched += u64::from(matched > 0);
         } else {
@@ -247,7 +243,6 @@ impl<'q> Single<'q> {
         self,
         segments: &[Segment<'_>],
         workers: Vec<Worker>,
-        calls: &'q [AggregateCall],
         final_values: bool,
     ) -> Result<(Finished<'q>, query::ExecutionStats)> {
         let mut workers = workers.into_iter();
@@ -302,8 +297,29 @@ impl<'q> Single<'q> {
         }
         let stats = std::mem::take(&mut all.general.stats);
         let functions = self.query.aggregates.iter().map(|a| Arc::clone(&a.function)).collect();
+        let calls = self.calls;
         Ok((Finished { keys: Vec::new(), key_types: Vec::new(), calls, functions, states, finals, rows: 1 }, stats))
     }
+}
+
+/// Whether dictionaries and statistics alone answer, so that the counters say that no row was read.
+pub(crate) fn is_answered_without_rows(calls: &[AggregateCall], plan: &Node<'_>, segment: &Segment<'_>) -> bool {
+    plan.is_all(segment.num_docs)
+        && !segment.null_handling
+        && calls.iter().all(|call| {
+            let on_dictionaries = || {
+                call.args.iter().all(|arg| {
+                    matches!(arg, Expr::Column { name, .. }
+                        if segment.column(name).is_some_and(|c| c.dictionary().is_some()))
+                })
+            };
+            call.filter.is_none()
+                && match call.function.strip_suffix("mv").unwrap_or(&call.function) {
+                    "count" => call.function == "count",
+                    "min" | "max" | "minmaxrange" | "distinctcount" => on_dictionaries(),
+                    _ => false,
+                }
+        })
 }
 
 /// An expression may be NULL for some entries; those count as no value.

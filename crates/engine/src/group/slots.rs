@@ -108,7 +108,7 @@ impl<'q> Layout<'q> {
 
     /// Adds all docs of a segment to one group by its statistics alone. False, and nothing added, when they do not
     /// tell.
-    pub(crate) fn from_statistics(&self, segment: &Segment<'_>, group: &mut [f64]) -> bool {
+    pub(crate) fn add_statistics(&self, segment: &Segment<'_>, group: &mut [f64]) -> bool {
         let known: Option<Vec<f64>> = self.slots.iter().map(|slot| self.statistic(segment, *slot)).collect();
         let Some(known) = known else { return false };
         for ((slot, cell), value) in self.slots.iter().zip(group).zip(known) {

@@ -49,7 +49,7 @@ impl GroupTable {
     }
 
     pub(crate) fn len(&self) -> usize {
-        if self.width == 0 { usize::from(!self.keys.is_empty()) } else { self.keys.len() / self.width }
+        self.keys.len().checked_div(self.width).unwrap_or(usize::from(!self.keys.is_empty()))
     }
 
     /// Starts counting the groups of another segment.

@@ -8,7 +8,7 @@ use crate::{
     options::QueryOptions,
     partial::PartialResult,
     response::ResultTable,
-    text::expr_text,
+    text::{condition_text, expr_text},
 };
 
 const PLAN_START: &str = "PLAN_START(numSegmentsForThisPlan:";
@@ -85,7 +85,7 @@ fn broker_row(query: &BoundQuery) -> String {
         Shape::Aggregate(aggregate) => (slot_texts(aggregate), &aggregate.order_by),
     };
     if let Shape::Aggregate(Aggregate { having: Some(having), .. }) = &query.shape {
-        parts.push(format!("havingFilter:{}", expr_text(having, &inputs)));
+        parts.push(format!("havingFilter:{}", condition_text(having, &inputs)));
     }
     if !order_by.is_empty() {
         let items: Vec<String> = order_by

@@ -172,9 +172,9 @@ fn plans() {
         "[[\"BROKER_EVALUATE\",0,-1]]",
     );
     check(
-        "explain plan for select year, count(*) / 2 from movies group by year having count(*) > 3 order by year desc",
+        "explain plan for select year, count(*) / 2 from movies group by year having count(*) > 3 and year <> 7 order by year desc",
         vec![PartialResult::default()],
-        "[[\"BROKER_REDUCE(havingFilter:greater_than(count(*),'3'),sort:[year DESC],limit:10,\
+        "[[\"BROKER_REDUCE(havingFilter:(count(*) > '3' AND year != '7'),sort:[year DESC],limit:10,\
          postAggregations:divide(count(*),'2'))\",1,0],[\"ALL_SEGMENTS_PRUNED_ON_SERVER\",2,1]]",
     );
 }

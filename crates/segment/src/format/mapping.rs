@@ -217,7 +217,10 @@ fn read_footer(path: &Path, map: &[u8]) -> Result<Directory> {
     }
     let offset = u64_at(trailer, 0).unwrap_or(u64::MAX);
     let len = u64_at(trailer, 8).unwrap_or(u64::MAX);
-    if offset < HEADER_LEN as u64 || !offset.is_multiple_of(ALIGNMENT) || offset.checked_add(len) != Some(trailer_at as u64) {
+    if offset < HEADER_LEN as u64
+        || !offset.is_multiple_of(ALIGNMENT)
+        || offset.checked_add(len) != Some(trailer_at as u64)
+    {
         return Err(bad_trailer(format!(
             "a footer of {len} bytes at {offset} does not lie before the trailer at {trailer_at}"
         )));

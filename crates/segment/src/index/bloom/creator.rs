@@ -1,8 +1,8 @@
 //! Builds the filter from the hashes of values.
 
 use hashbrown::HashSet;
-use model::bloom::{bits, block_of};
 use model::BloomConfig;
+use model::bloom::{bits, block_of};
 use rustc_hash::FxBuildHasher;
 
 use super::config::{BLOCK_BYTES, blocks};

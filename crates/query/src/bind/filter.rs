@@ -51,7 +51,7 @@ impl FilterBinder<'_> {
                 match (left, right) {
                     (_, Expression::Literal(literal)) => self.compare(comparison, left, literal),
                     (Expression::Literal(literal), _) => self.compare(comparison.flipped(), right, literal),
-                    _ => self.row_wise(expression),
+                    _ => self.compare_sides(expression, comparison),
                 }
             }
             ("between", [left, Expression::Literal(low), Expression::Literal(high)]) => {
@@ -157,6 +157,20 @@ impl FilterBinder<'_> {
                 Ok(self.fold(lhs, folded))
             }
         }
+    }
+
+    /// `a = b` of two expressions, which have to be single values.
+    fn compare_sides(&mut self, expression: &Expression, comparison: Comparison) -> Result<Filter, Error> {
+        let lhs = self.scalar(expression)?;
+        if let Expr::Call { args, .. } = &lhs
+            && args.iter().any(|arg| arg.ty().multi_value)
+        {
+            return Err(Error::Unsupported(format!(
+                "{expression}: both sides of {} must be single-valued; compare a multi-value column with a literal",
+                comparison.symbol()
+            )));
+        }
+        Ok(Filter::Predicate(Predicate { lhs, op: PredicateOp::IsTrue }))
     }
 
     /// A predicate whose right side is no constant is computed row by row.

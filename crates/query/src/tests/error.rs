@@ -79,6 +79,10 @@ fn names() {
 fn types() {
     check("select title from movies where votes = 'many'", "700 Cannot convert value: 'many' to type: LONG");
     check(
+        "select title from movies where genres = title",
+        "700 equals(genres,title): both sides of = must be single-valued; compare a multi-value column with a literal",
+    );
+    check(
         "select title from movies where votes = null",
         "150 SQLParsingError: Using NULL in EQUALS filter is not supported",
     );

@@ -48,7 +48,7 @@ pub struct CreatorOptions {
     pub output_file: PathBuf,
     /// Directory of temporary files; they have no names.
     pub work_dir: PathBuf,
-    /// Memory for collected values. The creator may go beyond it by about 50 MB while it finishes, and by the
+    /// Memory for collected values. The creator may go beyond it by about 100 MB while it finishes, and by the
     /// dictionaries that configured indexes need.
     pub memory_budget_bytes: usize,
 }

@@ -89,14 +89,12 @@ fn right_checksums_do_not_help() {
     let path = dir.path().join("forged");
     let footer = u64::from_le_bytes(good[good.len() - 32..good.len() - 24].try_into().unwrap()) as usize;
     for at in (64..good.len() - 32).step_by(3) {
-        for flip in [0xff, 0x01] {
-            let mut bad = good.clone();
-            bad[at] ^= flip;
-            forge(&mut bad, footer);
-            std::fs::write(&path, &bad).unwrap();
-            if let Ok(segment) = ImmutableSegment::open_verified(&path) {
-                exercise(&segment);
-            }
+        let mut bad = good.clone();
+        bad[at] ^= if at % 2 == 0 { 0xff } else { 0x01 };
+        forge(&mut bad, footer);
+        std::fs::write(&path, &bad).unwrap();
+        if let Ok(segment) = ImmutableSegment::open_verified(&path) {
+            exercise(&segment);
         }
     }
 }

@@ -225,8 +225,9 @@ impl ChunkReader {
             return Ok(Decoded::Owned(Arc::clone(bytes)));
         }
         let len = entry.decoded_len as usize;
-        // No codec here expands more than this; a length beyond it is not worth an allocation.
-        if len / 1024 > entry.len as usize * 64 {
+        // LZ4 expands at most 255 times; zstd more, but a length far beyond the usual is not worth an allocation.
+        let limit = if entry.codec == CODEC_LZ4 { 255 } else { 1 << 16 };
+        if len as u64 > u64::from(entry.len) * limit + 64 {
             return Err(format!("chunk {index} announces {len} bytes out of {}", entry.len));
         }
         let decoded = match entry.codec {

@@ -113,11 +113,13 @@ pub(crate) fn doubles(numbers: Numbers<'_>) -> Option<Vec<f64>> {
 }
 
 impl Numeric<'_> {
-    /// The values of a block, into `out` (cleared first).
+    /// The values of a block, into `out`; what it held is lost.
     pub(crate) fn read(&self, docs: &Docs<'_>, out: &mut Vec<f64>, scratch: &mut Scratch) {
-        out.clear();
         match self {
-            Self::Constant(value) => out.resize(docs.len(), *value),
+            Self::Constant(value) => {
+                out.clear();
+                out.resize(docs.len(), *value);
+            }
             Self::I32(values) => gather(values, docs, out, f64::from),
             Self::I64(values) => gather(values, docs, out, |v| v as f64),
             Self::F32(values) => gather(values, docs, out, f64::from),
@@ -127,9 +129,10 @@ impl Numeric<'_> {
                 Numbers::I64(entries) => through(*ids, docs, out, |id| entries[id] as f64),
                 Numbers::F32(entries) => through(*ids, docs, out, |id| f64::from(entries[id])),
                 Numbers::F64(entries) => through(*ids, docs, out, |id| entries[id]),
-                Numbers::None => {}
+                Numbers::None => out.clear(),
             },
             Self::Sorted { starts, entries } => {
+                out.clear();
                 let mut run = 0..0;
                 let mut value = 0.0;
                 for row in 0..docs.len() {
@@ -181,6 +184,7 @@ fn through(ids: Ids<'_>, docs: &Docs<'_>, out: &mut Vec<f64>, value: impl Fn(usi
 
 #[inline(always)]
 fn gather_body<T: Copy>(values: &[T], docs: &Docs<'_>, out: &mut Vec<f64>, convert: impl Fn(T) -> f64) {
+    // What is there already is overwritten, so only growth costs something.
     out.resize(docs.len(), 0.0);
     let out = out.as_mut_slice();
     match docs {
@@ -212,6 +216,53 @@ fn gather<T: Copy>(values: &[T], docs: &Docs<'_>, out: &mut Vec<f64>, convert: i
         return unsafe { gather_avx2(values, docs, out, convert) };
     }
     gather_body(values, docs, out, convert);
+}
+
+impl Numeric<'_> {
+    /// The sum of a range of docs without writing the values down, where the form allows it.
+    pub(crate) fn sum_range(&self, docs: &Docs<'_>) -> Option<f64> {
+        let Docs::Range(range) = docs else { return None };
+        let range = span(range);
+        Some(match self {
+            // At most 2^12 values of 32 bits: the sum is exact.
+            Self::I32(values) => sum_of(&values[range], i64::from) as f64,
+            Self::F64(values) => sum(&values[range]),
+            Self::Dictionary { ids: Ids::U8(ids), entries: Numbers::I32(entries) } => {
+                sum_of(&ids[range], |id| i64::from(entries[usize::from(id)])) as f64
+            }
+            Self::Dictionary { ids: Ids::U16(ids), entries: Numbers::I32(entries) } => {
+                sum_of(&ids[range], |id| i64::from(entries[usize::from(id)])) as f64
+            }
+            Self::Dictionary { ids: Ids::U32(ids), entries: Numbers::I32(entries) } => {
+                sum_of(&ids[range], |id| i64::from(entries[id as usize])) as f64
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn sum_of<T: Copy>(values: &[T], convert: impl Fn(T) -> i64) -> i64 {
+    #[cfg(target_arch = "x86_64")]
+    if crate::simd::has_avx2() {
+        // SAFETY: the features that the function needs were found on this machine.
+        return unsafe { sum_of_avx2(values, convert) };
+    }
+    sum_of_body(values, convert)
+}
+
+#[inline(always)]
+fn sum_of_body<T: Copy>(values: &[T], convert: impl Fn(T) -> i64) -> i64 {
+    let mut total = 0i64;
+    for &value in values {
+        total += convert(value);
+    }
+    total
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn sum_of_avx2<T: Copy>(values: &[T], convert: impl Fn(T) -> i64) -> i64 {
+    sum_of_body(values, convert)
 }
 
 /// The sum of a block, in eight lanes.

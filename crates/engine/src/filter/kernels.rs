@@ -78,7 +78,13 @@ fn refine_narrow<T: Id>(ids: &[T], set: &IdSet, negated: bool, mask: &mut Mask) 
 }
 
 #[inline(always)]
-fn words_body<T: Copy>(values: &[T], negated: bool, mask: &mut Mask, matches: impl Fn(T) -> bool) {
+fn words_body<T: Copy>(
+    values: &[T],
+    negated: bool,
+    mask: &mut Mask,
+    matches: impl Fn(T) -> bool,
+    pack: impl Fn(&[u8; 64]) -> u64,
+) {
     let flip = if negated { u64::MAX } else { 0 };
     let mut chunks = values.chunks_exact(64);
     let mut words = mask.iter_mut();
@@ -97,24 +103,39 @@ fn words_body<T: Copy>(values: &[T], negated: bool, mask: &mut Mask, matches: im
         }
         let mut bytes = [0u8; 64];
         for i in 0..64 {
-            bytes[i] = u8::from(matches(chunk[i]));
+            bytes[i] = if matches(chunk[i]) { 0xff } else { 0 };
         }
-        let mut bits = 0u64;
-        for (k, eight) in bytes.chunks_exact(8).enumerate() {
-            let mut lane = [0u8; 8];
-            lane.copy_from_slice(eight);
-            // Gathers the lowest bit of eight bytes into one byte.
-            let byte = u64::from_le_bytes(lane).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            bits |= byte << (8 * k);
-        }
-        *word &= bits ^ flip;
+        *word &= pack(&bytes) ^ flip;
     }
+}
+
+/// Bytes of all ones or zeros to one bit each.
+#[inline(always)]
+fn pack_bytes(bytes: &[u8; 64]) -> u64 {
+    let mut bits = 0u64;
+    for (k, eight) in bytes.chunks_exact(8).enumerate() {
+        let mut lane = [0u8; 8];
+        lane.copy_from_slice(eight);
+        let ones = u64::from_le_bytes(lane) & 0x0101_0101_0101_0101;
+        // Gathers the lowest bit of eight bytes into one byte.
+        bits |= (ones.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * k);
+    }
+    bits
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
 fn words_avx2<T: Copy>(values: &[T], negated: bool, mask: &mut Mask, matches: impl Fn(T) -> bool) {
-    words_body(values, negated, mask, matches);
+    use std::arch::x86_64::{__m256i, _mm256_loadu_si256, _mm256_movemask_epi8};
+    words_body(values, negated, mask, matches, |bytes| {
+        // SAFETY: both loads of 32 bytes lie within the 64 bytes; they need no alignment.
+        let (low, high) = unsafe {
+            let at = bytes.as_ptr().cast::<__m256i>();
+            (_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1)))
+        };
+        let (low, high) = (_mm256_movemask_epi8(low), _mm256_movemask_epi8(high));
+        u64::from(low as u32) | u64::from(high as u32) << 32
+    });
 }
 
 #[inline]
@@ -124,7 +145,7 @@ fn words<T: Copy>(values: &[T], negated: bool, mask: &mut Mask, matches: impl Fn
         // SAFETY: the features that the function needs were found on this machine.
         return unsafe { words_avx2(values, negated, mask, matches) };
     }
-    words_body(values, negated, mask, matches);
+    words_body(values, negated, mask, matches, pack_bytes);
 }
 
 #[cfg(test)]
@@ -164,6 +185,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn both_ways_of_packing_agree() {
+        let mut bytes = [0u8; 64];
+        (0..64).filter(|i| i % 3 == 0 || *i > 50).for_each(|i| bytes[i] = 0xff);
+        let want = (0..64).fold(0u64, |bits, i| bits | u64::from(bytes[i] != 0) << i);
+        assert_eq!(pack_bytes(&bytes), want);
     }
 
     #[test]

@@ -94,15 +94,15 @@ impl Dense {
         let mut matched = 0u64;
         runner.for_each(&mut |docs| {
             matched += docs.len() as u64;
-            values.read(docs);
             if let Some(group) = ids.constant(docs) {
                 let at = group as usize * width;
-                add_all(slots, &values.values, docs.len(), &mut table[at..at + width]);
+                add_all(slots, &mut values, docs, &mut table[at..at + width]);
                 if presence == Presence::Seen {
                     seen[group as usize] = 1;
                 }
                 return Ok(ControlFlow::Continue(()));
             }
+            values.read(docs);
             ids.narrow(docs, &mut groups);
             scatter(slots, &values.values, &groups, table);
             if presence == Presence::Seen {

@@ -191,8 +191,7 @@ impl<'q> Single<'q> {
         runner.for_each(&mut |docs| {
             matched += docs.len() as u64;
             if !slots_done {
-                values.read(docs);
-                add_all(slots, &values.values, docs.len(), &mut worker.slots);
+                add_all(slots, &mut values, docs, &mut worker.slots);
                 worker.rows += docs.len() as u64;
             }
             locals.iter_mut().for_each(|local| local.read(docs));

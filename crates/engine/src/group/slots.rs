@@ -309,14 +309,33 @@ pub(crate) fn scatter(slots: &[Slot], values: &[Vec<f64>], groups: &[u32], table
     }
 }
 
-/// Adds a block whose rows all belong to one group.
-pub(crate) fn add_all(slots: &[Slot], values: &[Vec<f64>], rows: usize, group: &mut [f64]) {
+/// Adds a block whose rows all belong to one group. Reads the block's values itself.
+pub(crate) fn add_all(slots: &[Slot], block: &mut BlockValues<'_>, docs: &Docs<'_>, group: &mut [f64]) {
+    let mut have: u64 = 0;
     for (slot, cell) in slots.iter().zip(group) {
-        match *slot {
-            Slot::Count => *cell += rows as f64,
-            Slot::Sum(a) => *cell += numeric::sum(&values[a]),
-            Slot::Min(a) => *cell = values[a].iter().copied().fold(*cell, smaller),
-            Slot::Max(a) => *cell = values[a].iter().copied().fold(*cell, larger),
+        let at = match *slot {
+            Slot::Count => {
+                *cell += docs.len() as f64;
+                continue;
+            }
+            Slot::Sum(at) => {
+                if let Some(sum) = block.sources[at].sum_range(docs) {
+                    *cell += sum;
+                    continue;
+                }
+                at
+            }
+            Slot::Min(at) | Slot::Max(at) => at,
+        };
+        if at >= 64 || have & (1 << at) == 0 {
+            block.sources[at].read(docs, &mut block.values[at], &mut block.scratch);
+            have |= 1u64.checked_shl(at as u32).unwrap_or(0);
         }
+        let values = block.values[at].iter().copied();
+        *cell = match slot {
+            Slot::Min(_) => values.fold(*cell, smaller),
+            Slot::Max(_) => values.fold(*cell, larger),
+            _ => *cell + numeric::sum(&block.values[at]),
+        };
     }
 }

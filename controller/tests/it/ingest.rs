@@ -90,7 +90,6 @@ async fn mistakes_leave_nothing() {
         ("none_OFFLINE", "x.csv", "a,n\nx,1\n", 404, "none_OFFLINE not found"),
         ("t", "x.csv", "a,n\nx,1\n", 400, "Must provide table name with type suffix"),
         ("t_OFFLINE", "", "movies.csv", 400, "@movies.csv"),
-        ("t_OFFLINE", "x.csv", "", 400, "empty"),
         ("t_OFFLINE", "x.csv", "a,n\nx,one\n", 400, "line 2"),
     ] {
         let (found, answer) = cluster.upload(table, name, content).await;

@@ -128,8 +128,7 @@ impl AllInOne {
         let deps = broker::Deps { cluster: Arc::clone(&cluster), servers };
         let broker = Broker::new(BrokerConfig::from_properties(&properties)?, deps).start().await?;
 
-        let minion =
-            Minion::new(MinionConfig::from_properties(&properties)?, minion::Deps { cluster }).start().await?;
+        let minion = Minion::new(MinionConfig::from_properties(&properties)?, minion::Deps { cluster }).start().await?;
         properties.warn_unread();
         let all = Self { controller, broker, server, minion };
         all.wait_ready().await?;
@@ -142,7 +141,9 @@ impl AllInOne {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(120), ready).await.context("broker and server are not ready after 120 s")
+        tokio::time::timeout(Duration::from_secs(120), ready)
+            .await
+            .context("broker and server are not ready after 120 s")
     }
 
     pub fn controller_addr(&self) -> SocketAddr {

@@ -6,14 +6,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use service::{Backoff, Tasks};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
     assignment::{Assignment, LocalCopy, TableAssignment, Target, Wanted},
@@ -88,6 +91,9 @@ pub struct SegmentManager {
     pauses: RetryPauses,
     tasks: Tasks,
     state: Mutex<State>,
+    /// How often the assignment has changed, and which of these changes the copy on disk has.
+    changes: AtomicU64,
+    saved: watch::Sender<u64>,
     /// The assignment differs from the copy on disk.
     unsaved: Notify,
     /// A worker has ended.
@@ -113,6 +119,8 @@ impl SegmentManager {
             pauses,
             tasks: tasks.clone(),
             state: Mutex::default(),
+            changes: AtomicU64::new(0),
+            saved: watch::Sender::new(0),
             unsaved: Notify::new(),
             settled: Notify::new(),
         });
@@ -159,6 +167,7 @@ impl SegmentManager {
             self.set_goal(&mut state, key, Some(wanted.clone()));
         }
         state.assignment.insert(name.to_owned(), assigned);
+        self.changes.fetch_add(1, Ordering::AcqRel);
         drop(state);
         self.unsaved.notify_one();
     }
@@ -175,6 +184,7 @@ impl SegmentManager {
         for key in keys {
             self.set_goal(&mut state, key, None);
         }
+        self.changes.fetch_add(1, Ordering::AcqRel);
         drop(state);
         self.unsaved.notify_one();
     }
@@ -352,9 +362,12 @@ impl SegmentManager {
         }
     }
 
-    /// Writes the local copy now, if it is behind.
+    /// Writes the local copy now.
     pub async fn save(self: &Arc<Self>) {
-        let assignment = self.state.lock().assignment.clone();
+        let (assignment, changes) = {
+            let state = self.state.lock();
+            (state.assignment.clone(), self.changes.load(Ordering::Acquire))
+        };
         let copy = self.copy.clone();
         let stored = tokio::task::spawn_blocking(move || copy.store(&assignment)).await;
         match stored {
@@ -362,15 +375,28 @@ impl SegmentManager {
             Ok(Err(error)) => tracing::error!(error = error.chain(), "the local copy of the assignment is behind"),
             Err(error) => tracing::error!(%error, "the local copy of the assignment is behind"),
         }
+        // Also after a failure: a disk that takes no more must not keep segments from being queried.
+        self.saved.send_if_modified(|saved| {
+            let newer = *saved < changes;
+            *saved = changes.max(*saved);
+            newer
+        });
     }
 
+    /// Changes that come in during one write share the next.
     async fn save_changes(self: Arc<Self>) {
         loop {
             self.unsaved.notified().await;
             self.save().await;
-            // Many changes in a row are one write.
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    /// Waits until the copy on disk has what was assigned so far. What is reported ONLINE is then still there after a
+    /// crash, also while there is no controller.
+    async fn copy_is_current(&self) {
+        let changes = self.changes.load(Ordering::Acquire);
+        // The sender is in `self`, so the wait cannot fail.
+        let _ = self.saved.subscribe().wait_for(|saved| *saved >= changes).await;
     }
 
     fn set_goal(self: &Arc<Self>, state: &mut State, key: Key, wanted: Option<Wanted>) {
@@ -406,6 +432,9 @@ impl SegmentManager {
                 (goal.wanted.clone(), goal.generation, Arc::clone(&goal.changed))
             };
             let outcome = self.step(&key, wanted.as_ref()).await;
+            if wanted.is_some() && outcome.is_ok() {
+                self.copy_is_current().await;
+            }
             let failed = match outcome {
                 Ok(()) => None,
                 Err(error) => Some(error.chain()),

@@ -108,7 +108,10 @@ async fn upload(http: &reqwest::Client, controller: &str, path: &Path, part: usi
     let form = multipart::Form::new().part("file", multipart::Part::bytes(content).file_name("orders.json"));
     let answer = http
         .post(format!("{controller}/ingestFromFile"))
-        .query(&[("tableNameWithType", format!("{}_OFFLINE", sample::TABLE)), ("batchConfigMapStr", config.to_string())])
+        .query(&[
+            ("tableNameWithType", format!("{}_OFFLINE", sample::TABLE)),
+            ("batchConfigMapStr", config.to_string()),
+        ])
         .multipart(form)
         .send()
         .await?;

@@ -1,5 +1,7 @@
 //! The engine against a row-at-a-time evaluator, on random data in every encoding and random statements.
 
+#![allow(clippy::unwrap_used, reason = "tests may unwrap; helpers of a test binary are not marked as tests")]
+
 mod data;
 mod naive;
 mod statements;

@@ -278,8 +278,9 @@ fn quoted(value: &Value) -> String {
     let text = match value {
         Value::Int(v) => v.to_string(),
         Value::Long(v) | Value::Timestamp(v) => v.to_string(),
-        Value::Float(v) => format!("{v:?}"),
-        Value::Double(v) => format!("{v:?}"),
+        // A whole number is shown as it was most likely written.
+        Value::Float(v) => v.to_string(),
+        Value::Double(v) => v.to_string(),
         Value::BigDecimal(v) => v.to_plain_string(),
         Value::Boolean(v) => v.to_string(),
         Value::String(v) | Value::Json(v) | Value::Map(v) => v.clone(),

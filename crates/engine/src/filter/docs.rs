@@ -132,6 +132,7 @@ pub(crate) fn union(mut ranges: Vec<Range<u32>>) -> Vec<Range<u32>> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::single_range_in_vec_init, reason = "a set of one range is meant")]
     #[test]
     fn both_forms_follow_set_algebra() {
         let n = 50u32;

@@ -29,11 +29,22 @@ pub struct Data {
     _directory: tempfile::TempDir,
 }
 
-struct One(TableInfo);
+struct One(&'static str, TableInfo);
 
 impl Catalog for One {
     fn table(&self, name: &str) -> Option<TableInfo> {
-        (name == "t").then(|| self.0.clone())
+        (name == self.0).then(|| self.1.clone())
+    }
+}
+
+/// Binds a statement over the only table.
+pub fn bind(schema: &Arc<Schema>, table: &'static str, sql: &str) -> BoundQuery {
+    let statement = query::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let catalog = One(table, TableInfo::new(Arc::clone(schema)));
+    match query::bind(&statement, &catalog, &BindContext::new(1_700_000_000_000)) {
+        Ok(Bound::Query(query)) => *query,
+        Ok(Bound::Answer(_)) => panic!("answered without segments: {sql}"),
+        Err(error) => panic!("{sql}: {error}"),
     }
 }
 
@@ -145,13 +156,7 @@ impl Data {
     }
 
     pub fn bind(&self, sql: &str) -> BoundQuery {
-        let statement = query::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        let catalog = One(TableInfo::new(Arc::clone(&self.schema)));
-        match query::bind(&statement, &catalog, &BindContext::new(1_700_000_000_000)) {
-            Ok(Bound::Query(query)) => *query,
-            Ok(Bound::Answer(_)) => panic!("answered without segments: {sql}"),
-            Err(error) => panic!("{sql}: {error}"),
-        }
+        bind(&self.schema, "t", sql)
     }
 
     /// A column with default values in place of NULLs.
@@ -196,6 +201,33 @@ pub fn row_texts(batch: &RecordBatch, types: &[ColumnType]) -> Vec<Vec<String>> 
     (0..batch.num_rows())
         .map(|row| batch.columns().iter().zip(types).map(|(c, ty)| text(&value_at(c.as_ref(), *ty, row))).collect())
         .collect()
+}
+
+/// A segment that answers only when the deadline has passed.
+pub struct Late {
+    pub segment: Arc<dyn SegmentReader>,
+    pub deadline: std::time::Instant,
+}
+
+impl SegmentReader for Late {
+    fn name(&self) -> &str {
+        "late"
+    }
+    fn num_docs(&self) -> u32 {
+        self.segment.num_docs()
+    }
+    fn column(&self, name: &str) -> Option<&dyn ColumnReader> {
+        while std::time::Instant::now() <= self.deadline {
+            std::thread::yield_now();
+        }
+        self.segment.column(name)
+    }
+    fn column_names(&self) -> Vec<&str> {
+        self.segment.column_names()
+    }
+    fn time_range(&self) -> Option<(i64, i64)> {
+        None
+    }
 }
 
 /// A segment whose bytes cannot be read.

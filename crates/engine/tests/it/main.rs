@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap; helpers of a test binary are not marked as tests")]
 
+mod counters;
 mod data;
 mod naive;
 mod statements;
@@ -55,7 +56,7 @@ fn check(data: &Data, engines: &[Engine], sql: &str) {
 #[test]
 fn random_statements_agree_with_the_naive_evaluator() {
     let engines = [engine(1), engine(3)];
-    // More on demand: ORACLE_STATEMENTS=1000 cargo test -p cuvee-engine --test oracle
+    // More on demand: ORACLE_STATEMENTS=1000 cargo test -p cuvee-engine --test it
     let statements = std::env::var("ORACLE_STATEMENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
     for seed in 0..3 {
         let data = Data::new(seed);
@@ -150,6 +151,10 @@ fn a_deadline_a_cancel_and_a_memory_limit_end_a_query() {
     let query = data.bind("SELECT d16, i, rl, COUNT(*) FROM t GROUP BY d16, i, rl LIMIT 10");
     let code = |context: &ExecuteContext| engine.execute(&query, &data.segments, context).exceptions[0].error_code;
     assert_eq!(code(&ExecuteContext { deadline: Some(Instant::now()), ..context() }), 240);
+    let deadline = Instant::now() + std::time::Duration::from_millis(20);
+    let late: Arc<dyn SegmentReader> = Arc::new(data::Late { segment: Arc::clone(&data.segments[0]), deadline });
+    let result = engine.execute(&query, &[late], &ExecuteContext { deadline: Some(deadline), ..context() });
+    assert_eq!(result.exceptions[0].error_code, 250);
     let cancel = CancelToken::new();
     cancel.cancel();
     assert_eq!(code(&ExecuteContext { cancel, ..context() }), 503);

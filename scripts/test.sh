@@ -16,8 +16,5 @@ step format
 cargo fmt --all --check
 step lints
 cargo clippy --locked --workspace --all-targets -- -D warnings
-step build
-# The tests that kill real processes start this binary.
-cargo build --locked -p cuvee-cli
 step tests
 cargo test --locked --workspace

@@ -19,10 +19,9 @@ use crate::{
         finish::{Finished, Wanted},
         fused::Fused,
         general::{Gathered, GroupQuery},
-        global::{GlobalKey, IdMapCache},
+        global::IdMapCache,
         radix::{self, Spread, Spreader},
         single::Single,
-        slots::Layout,
     },
     options::Options,
     output,
@@ -59,19 +58,18 @@ impl Run<'_> {
     /// Segments with their plans. Cheap filters are planned here, so that a query which indexes answer never wakes
     /// another thread; others are planned by the workers.
     fn prepare<'p>(&'p self, segments: &'p [Segment<'p>]) -> Result<Prepared<'p>> {
-        let mut prepared = Prepared { plans: Vec::new(), workers: 1 };
         let docs: u64 = segments.iter().map(|s| u64::from(s.num_docs)).sum();
+        let mut prepared = Prepared { plans: Vec::new(), workers: self.workers(docs), docs };
         if !is_cheap(&self.query.filter) {
-            prepared.workers = self.workers(docs);
             return Ok(prepared);
         }
-        let mut work = 0;
+        prepared.docs = 0;
         for segment in segments {
             let plan = self.plan(segment)?;
-            work += plan.estimate(segment.num_docs);
+            prepared.docs += plan.estimate(segment.num_docs);
             prepared.plans.push(plan);
         }
-        prepared.workers = self.workers(work);
+        prepared.workers = self.workers(prepared.docs);
         Ok(prepared)
     }
 
@@ -175,7 +173,7 @@ impl Run<'_> {
         };
         let prepared = self.prepare(segments)?;
         if group.keys.is_empty() {
-            let single = Single::new(group, calls, segments, self.id_maps)?;
+            let single = Single::new(group, calls, segments, prepared.docs, self.id_maps)?;
             let workers =
                 self.each_segment(segments, &prepared, &|| single.worker(), &|worker, task, segment, plan| {
                     single.segment(worker, segment, task, plan, self.control)
@@ -204,28 +202,12 @@ impl Run<'_> {
         prepared: &Prepared<'_>,
         wanted: &Wanted<'_>,
     ) -> Result<Option<(Finished<'c>, ExecutionStats)>> {
-        let Some(layout) = Layout::new(group) else { return Ok(None) };
-        if segments.is_empty() || segments.iter().any(|segment| layout.compile(segment).is_none()) {
-            return Ok(None);
-        }
-        let mut keys = Vec::with_capacity(group.keys.len());
-        let mut space = 1u64;
-        for expr in &group.keys {
-            let Some(key) = GlobalKey::new(segments, expr, self.context, self.id_maps)? else { return Ok(None) };
-            let Some(product) = space.checked_mul(u64::from(key.cardinality).max(1)) else { return Ok(None) };
-            space = product;
-            keys.push(key);
-        }
-        let limit = self.options.num_groups_limit as u64;
-        // Where the limit may be reached, groups have to be counted in the order in which rows come.
-        if group.limited && space > limit && segments.iter().any(|segment| u64::from(segment.num_docs) > limit) {
-            return Ok(None);
-        }
-        let fused = Fused { layout, keys, space };
-        let mut stats;
-        let groups = if space <= dense::MAX_GROUPS {
-            let unfiltered = self.query.filter == Filter::All;
-            let presence = Presence::of(&fused, unfiltered);
+        let Some(fused) = Fused::new(group, segments, prepared.docs, self.id_maps)? else { return Ok(None) };
+        let everything = wanted.without_order();
+        // Groups that still have to be folded cannot be judged yet.
+        let trim = if fused.distinct.is_some() { &everything } else { wanted };
+        let (mut groups, mut stats) = if fused.space <= dense::MAX_GROUPS {
+            let presence = Presence::of(&fused, self.query.filter == Filter::All);
             let workers = self.each_segment(
                 segments,
                 prepared,
@@ -237,22 +219,26 @@ impl Run<'_> {
             let mut workers = workers.into_iter();
             let mut all = workers.next().unwrap_or_else(|| Dense::new(&fused, presence));
             workers.for_each(|worker| all.absorb(worker, &fused));
-            stats = std::mem::take(&mut all.stats);
-            all.groups(&fused, presence)
+            let stats = std::mem::take(&mut all.stats);
+            (all.groups(&fused, presence), stats)
         } else {
-            let spread = Spread::of(space, segments.iter().map(|s| u64::from(s.num_docs)).sum());
+            let spread = Spread::of(fused.space, prepared.docs);
             let workers = self.each_segment(
                 segments,
                 prepared,
-                &|| Spreader::new(spread, space),
+                &|| Spreader::new(spread, fused.space),
                 &|worker, task, segment, plan| worker.segment(&fused, group, segment, task, plan, self.control),
             )?;
-            let (groups, more) = radix::aggregate(&fused, workers, wanted, self.pool, prepared.workers, self.control)?;
-            stats = more;
-            groups
+            radix::aggregate(&fused, workers, trim, self.pool, prepared.workers, self.control)?
         };
-        stats.num_groups_warning_limit_reached |= groups.ids.len() >= self.options.num_groups_warning_limit;
-        let finished = fused.finish(group, calls, segments, groups, wanted, &mut stats)?;
+        let distinct = fused.fold_distinct(&mut groups);
+        let found = groups.total.max(groups.ids.len());
+        // More groups than one segment may have: only counting them row by row tells which of them to keep.
+        if group.limited && found > self.options.num_groups_limit {
+            return Ok(None);
+        }
+        stats.num_groups_warning_limit_reached |= found >= self.options.num_groups_warning_limit;
+        let finished = fused.finish(group, calls, segments, groups, distinct, wanted, &mut stats)?;
         Ok(Some((finished, stats)))
     }
 
@@ -304,6 +290,8 @@ struct Prepared<'p> {
     /// One a segment, or none at all.
     plans: Vec<Node<'p>>,
     workers: usize,
+    /// At most so many docs match.
+    docs: u64,
 }
 
 /// Whether planning the filter costs no more than a few dictionary look-ups a segment.

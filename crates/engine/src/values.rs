@@ -87,8 +87,13 @@ pub(crate) fn over_dictionary(
     ty: ColumnType,
     context: Context,
 ) -> Result<ArrayRef> {
-    let entries = Entries { entries: Vector::array(ty, dictionary.all()) };
-    Ok(evaluate_array(expr, &entries, dictionary.len() as usize, &context)?)
+    over_entries(expr, dictionary.all(), ty, context)
+}
+
+/// An expression over one column, for some of its values.
+pub(crate) fn over_entries(expr: &Expr, entries: ArrayRef, ty: ColumnType, context: Context) -> Result<ArrayRef> {
+    let rows = entries.len();
+    Ok(evaluate_array(expr, &Entries { entries: Vector::array(ty, entries) }, rows, &context)?)
 }
 
 /// The rows for which a boolean array is true.

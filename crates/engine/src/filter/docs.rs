@@ -136,7 +136,6 @@ mod tests {
     #[test]
     fn both_forms_follow_set_algebra() {
         let n = 50u32;
-        #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges, some of one")]
         let samples: [Vec<Range<u32>>; 5] = [vec![], vec![0..50], vec![0..3, 7..9], vec![8..20, 49..50], vec![3..7]];
         let sets = |r: &Vec<Range<u32>>| {
             let ranges = DocSet::Ranges(r.clone());

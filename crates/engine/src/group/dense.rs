@@ -77,7 +77,7 @@ impl Dense {
         // Own ids first and the map at the end, where that is fewer look-ups than one a row.
         let map = map.filter(|map| map.len() as u64 * 2 < plan.estimate(segment.num_docs));
         let Some(sources) = fused.layout.compile(segment) else { return Err(NOT_COMPILED) };
-        let Some(mut ids) = IdReader::new(fused, query, segment, ordinal, map.is_some()) else {
+        let Some(mut ids) = IdReader::new(fused, segment, ordinal, map.is_some()) else {
             return Err(NOT_COMPILED);
         };
         let mut values = BlockValues::new(sources);
@@ -144,11 +144,12 @@ impl Dense {
         let width = fused.layout.width();
         let all = fused.space as usize;
         let present: Vec<usize> = match presence {
-            Presence::All => return Groups { ids: (0..fused.space).collect(), slots: self.table },
+            Presence::All => return Groups { ids: (0..fused.space).collect(), slots: self.table, ..Groups::default() },
             Presence::Count(slot) => (0..all).filter(|g| self.table[g * width + slot] > 0.0).collect(),
             Presence::Seen => (0..all).filter(|&g| self.seen[g] != 0).collect(),
         };
-        let mut groups = Groups { ids: present.iter().map(|&g| g as u64).collect(), slots: Vec::new() };
+        let mut groups =
+            Groups { ids: present.iter().map(|&g| g as u64).collect(), slots: Vec::new(), ..Groups::default() };
         groups.slots.reserve(present.len() * width);
         present.iter().for_each(|&g| groups.slots.extend_from_slice(&self.table[g * width..(g + 1) * width]));
         groups

@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// What the reduce will do with the groups, as far as it decides which of them a server has to send.
+#[derive(Clone, Copy)]
 pub(crate) struct Wanted<'q> {
     pub(crate) order_by: &'q [OrderBy],
     pub(crate) having: Option<&'q Expr>,
@@ -39,7 +40,12 @@ pub(crate) struct Finished<'q> {
     pub(crate) rows: usize,
 }
 
-impl Wanted<'_> {
+impl<'q> Wanted<'q> {
+    /// All groups, in no order.
+    pub(crate) fn without_order(&self) -> Wanted<'q> {
+        Wanted { order_by: &[], having: None, limit: usize::MAX, final_values: true, ..*self }
+    }
+
     /// How many groups matter, when not all do; `keys` is the number of group keys.
     pub(crate) fn keep(&self, keys: usize) -> Option<usize> {
         if keys == 0 {

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use arrow::array::ArrayRef;
 use functions::Expr;
-use model::DataType;
+use model::{ColumnType, DataType, Value};
 use parking_lot::Mutex;
 use segment::reader::{ColumnReader, Dictionary, Forward, Numbers};
 
@@ -20,8 +20,10 @@ use crate::{
 
 /// Bytes of merged maps that the engine keeps.
 const CACHE_BYTES: usize = 256 << 20;
-/// An expression is evaluated per entry of dictionaries up to this share of the docs.
-const MIN_DOCS_PER_ENTRY: u32 = 2;
+/// An expression is evaluated per entry of dictionaries that are so many times smaller than the docs.
+const MIN_DOCS_PER_ENTRY: u64 = 2;
+/// Entries of dictionaries that are looked at however few docs match.
+const CHEAP_ENTRIES: u64 = 4_096;
 
 /// One key over all segments.
 pub(crate) struct GlobalKey {
@@ -33,6 +35,8 @@ pub(crate) struct GlobalKey {
     values: Values,
     /// Greater ids mean greater values.
     pub(crate) ordered: bool,
+    /// Dict ids with the same id here are neighbours.
+    pub(crate) steps: bool,
 }
 
 enum Values {
@@ -105,11 +109,16 @@ pub(crate) fn key_column(key: &Expr) -> Option<String> {
 }
 
 impl GlobalKey {
-    /// `None` when the key has no ids in some segment, or too many to be worth it.
+    pub(crate) fn is_null(&self, id: u32) -> bool {
+        self.null == Some(id)
+    }
+
+    /// `None` when the key has no ids in some segment, or too many for the at most `docs` docs that match.
     pub(crate) fn new(
         segments: &[Segment<'_>],
         key: &Expr,
         context: functions::Context,
+        docs: u64,
         cache: &IdMapCache,
     ) -> Result<Option<Self>> {
         let Some(name) = key_column(key) else { return Ok(None) };
@@ -122,9 +131,13 @@ impl GlobalKey {
             segment.null_handling && column.nulls().is_some_and(|nulls| !nulls.is_empty())
         });
         if !matches!(key, Expr::Column { .. }) {
-            return if has_nulls { Ok(None) } else { Self::of_expression(segments, &columns, key, context) };
+            return if has_nulls { Ok(None) } else { Self::of_expression(&columns, key, context, docs) };
         }
         let dictionaries: Vec<&dyn Dictionary> = columns.iter().map(|(_, dictionary)| *dictionary).collect();
+        let entries: u64 = dictionaries.iter().map(|dictionary| u64::from(dictionary.len())).sum();
+        if entries > docs.max(CHEAP_ENTRIES) {
+            return Ok(None);
+        }
         // Decimals are ordered by value, which their bytes do not show.
         let mergeable = key.ty().data_type != DataType::BigDecimal;
         Ok(Self::of_dictionaries(&dictionaries, has_nulls, mergeable, cache))
@@ -152,29 +165,39 @@ impl GlobalKey {
             (Values::Merged(merged), maps, cardinality, true)
         };
         let null = has_nulls.then_some(cardinality);
-        Some(Self { cardinality: cardinality + u32::from(has_nulls), null, maps, values, ordered })
+        Some(Self { cardinality: cardinality + u32::from(has_nulls), null, maps, values, ordered, steps: ordered })
     }
 
     fn of_expression(
-        segments: &[Segment<'_>],
         columns: &[(&dyn ColumnReader, &dyn Dictionary)],
         key: &Expr,
         context: functions::Context,
+        docs: u64,
     ) -> Result<Option<Self>> {
         let mut interner = Interner::new(key.ty().data_type);
-        let mut maps = Vec::with_capacity(segments.len());
-        for (segment, (column, dictionary)) in segments.iter().zip(columns) {
-            if dictionary.len() > (segment.num_docs / MIN_DOCS_PER_ENTRY).max(1) {
-                return Ok(None);
-            }
+        let mut maps = Vec::with_capacity(columns.len());
+        let steps = is_step(key) && columns.iter().all(|(_, dictionary)| dictionary.is_sorted());
+        let entries: u64 = columns.iter().map(|(_, dictionary)| u64::from(dictionary.len())).sum();
+        if !steps && entries > (docs / MIN_DOCS_PER_ENTRY).max(CHEAP_ENTRIES) {
+            return Ok(None);
+        }
+        for (column, dictionary) in columns {
+            let map = if steps {
+                step_map(key, column.ty(), *dictionary, context, &mut interner)
+            } else {
+                values::over_dictionary(key, *dictionary, column.ty(), context).map(|results| {
+                    let mut map = Vec::with_capacity(results.len());
+                    interner.rows(results.as_ref(), &mut map);
+                    map
+                })
+            };
             // An entry that no row of the answer holds may fail; the general path evaluates only the rows.
-            let Ok(results) = values::over_dictionary(key, *dictionary, column.ty(), context) else { return Ok(None) };
-            let mut map = Vec::with_capacity(results.len());
-            interner.rows(results.as_ref(), &mut map);
+            let Ok(map) = map else { return Ok(None) };
             maps.push(Some(Arc::new(map)));
         }
         let cardinality = interner.len();
-        Ok(Some(Self { cardinality, null: None, maps, values: Values::Interned(Box::new(interner)), ordered: false }))
+        let values = Values::Interned(Box::new(interner));
+        Ok(Some(Self { cardinality, null: None, maps, values, ordered: false, steps }))
     }
 
     /// The values of some ids.
@@ -225,6 +248,64 @@ impl GlobalKey {
             .collect();
         Ok(arrow::compute::take(found.as_ref(), &picks, None)?)
     }
+}
+
+/// Whether an expression never falls (or never rises) while its column rises, so that equal results lie side by side.
+fn is_step(expr: &Expr) -> bool {
+    let Expr::Call { function, args, .. } = expr else { return false };
+    let mut inner = args.iter().filter(|arg| !matches!(arg, Expr::Literal(_)));
+    let (Some(argument), None) = (inner.next(), inner.next()) else { return false };
+    let epoch = |at: usize| matches!(args.get(at), Some(Expr::Literal(Value::String(text))) if text.contains("EPOCH"));
+    let rises = match function.as_str() {
+        "datetrunc" | "year" | "timeconvert" | "floor" | "ceil" | "toepochseconds" | "toepochminutes"
+        | "toepochhours" | "toepochdays" => true,
+        "datetimeconvert" => epoch(1) && epoch(2),
+        _ => false,
+    };
+    rises && (matches!(argument, Expr::Column { .. }) || is_step(argument))
+}
+
+/// Dict id to result id of an expression that [`is_step`], from a few entries of the dictionary: where both ends of a
+/// run agree, all between do.
+fn step_map(
+    key: &Expr,
+    ty: ColumnType,
+    dictionary: &dyn Dictionary,
+    context: functions::Context,
+    interner: &mut Interner,
+) -> Result<Vec<u32>> {
+    let len = dictionary.len();
+    let mut map = vec![0u32; len as usize];
+    let mut results = |ids: &[u32]| -> Result<Vec<u32>> {
+        let results = values::over_entries(key, dictionary.take(ids), ty, context)?;
+        let mut out = Vec::with_capacity(ids.len());
+        interner.rows(results.as_ref(), &mut out);
+        Ok(out)
+    };
+    let Some(last) = len.checked_sub(1) else { return Ok(map) };
+    let ends = results(&[0, last])?;
+    // Runs whose ends are known, with the results there.
+    let mut open = vec![(0, ends[0], last, ends[1])];
+    while !open.is_empty() {
+        let mut split = Vec::new();
+        for (from, low, to, high) in open {
+            map[from as usize] = low;
+            map[to as usize] = high;
+            if low == high {
+                map[from as usize..=to as usize].fill(low);
+            } else if to - from > 1 {
+                split.push((from, low, to, high));
+            }
+        }
+        let middles: Vec<u32> = split.iter().map(|(from, _, to, _)| from + (to - from) / 2).collect();
+        let found = if middles.is_empty() { Vec::new() } else { results(&middles)? };
+        open = Vec::with_capacity(split.len() * 2);
+        for (((from, low, to, high), middle), value) in split.into_iter().zip(middles).zip(found) {
+            open.push((from, low, middle, value));
+            open.push((middle, value, to, high));
+        }
+    }
+    Ok(map)
 }
 
 /// K-way merge of sorted dictionaries.

@@ -101,7 +101,7 @@ impl Spreader {
         control: &Control,
     ) -> Result<()> {
         let Some(sources) = fused.layout.compile(segment) else { return Err(NOT_COMPILED) };
-        let Some(mut reader) = IdReader::new(fused, query, segment, ordinal, false) else { return Err(NOT_COMPILED) };
+        let Some(mut reader) = IdReader::new(fused, segment, ordinal, false) else { return Err(NOT_COMPILED) };
         let width = sources.len();
         let mut values = BlockValues::new(sources);
         let mut ids: Vec<u64> = Vec::new();
@@ -172,6 +172,7 @@ pub(crate) fn aggregate(
                 Spread::Hash => worker.by_hash(fused, &rows),
             };
             drop(rows);
+            groups.total = groups.ids.len();
             worker.trimmed |= groups.prefilter(fused, wanted);
             worker.groups.append(groups);
             let bytes = worker.groups.ids.capacity() * 8 + worker.groups.slots.capacity() * 8;

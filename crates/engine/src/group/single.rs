@@ -65,9 +65,10 @@ impl<'q> Single<'q> {
         query: GroupQuery<'q>,
         calls: &'q [AggregateCall],
         segments: &[Segment<'_>],
+        docs: u64,
         cache: &IdMapCache,
     ) -> Result<Self> {
-        let mut layout = Layout { exprs: Vec::new(), slots: Vec::new(), states: Vec::new() };
+        let mut layout = Layout::default();
         let mut distinct: Vec<(&'q Expr, GlobalKey)> = Vec::new();
         let mut ways = Vec::with_capacity(query.aggregates.len());
         let mut rest: Vec<&'q AggregateCall> = Vec::new();
@@ -86,7 +87,7 @@ impl<'q> Single<'q> {
                         ways.push(Way::Distinct(at));
                         continue;
                     }
-                    if let Some(key) = GlobalKey::new(segments, expr, query.context, cache)? {
+                    if let Some(key) = GlobalKey::new(segments, expr, query.context, docs, cache)? {
                         distinct.push((expr, key));
                         ways.push(Way::Distinct(distinct.len() - 1));
                         continue;

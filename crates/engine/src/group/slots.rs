@@ -34,15 +34,26 @@ pub(crate) enum State {
     Sum(usize),
     Min(usize),
     Max(usize),
-    Avg { sum: usize, count: usize },
-    MinMaxRange { min: usize, max: usize },
+    Avg {
+        sum: usize,
+        count: usize,
+    },
+    MinMaxRange {
+        min: usize,
+        max: usize,
+    },
+    /// The number of values of [`Layout::distinct`], which are a key until the groups are complete.
+    Distinct,
 }
 
 /// The slots that a query needs, each once.
+#[derive(Default)]
 pub(crate) struct Layout<'q> {
     pub(crate) exprs: Vec<&'q Expr>,
     pub(crate) slots: Vec<Slot>,
     pub(crate) states: Vec<State>,
+    /// The one expression whose distinct values are counted.
+    pub(crate) distinct: Option<&'q Expr>,
 }
 
 impl<'q> Layout<'q> {
@@ -51,8 +62,16 @@ impl<'q> Layout<'q> {
         if !query.filters.is_empty() {
             return None;
         }
-        let mut layout = Self { exprs: Vec::new(), slots: Vec::new(), states: Vec::new() };
+        let mut layout = Self::default();
         for aggregate in &query.aggregates {
+            if aggregate.function.fused() == Fused::DistinctCount
+                && let [expr] = aggregate.call.args.as_slice()
+                && layout.distinct.is_none_or(|known| known == expr)
+            {
+                layout.distinct = Some(expr);
+                layout.states.push(State::Distinct);
+                continue;
+            }
             let state = layout.state(aggregate, query.context.null_handling)?;
             layout.states.push(state);
         }
@@ -165,7 +184,8 @@ impl<'q> Layout<'q> {
         self.exprs.iter().map(|expr| numeric::compile(segment, expr)).collect()
     }
 
-    /// State columns of every aggregate, from groups' slots end to end. `seen` is false for groups without rows.
+    /// State columns of every aggregate, from groups' slots end to end; none for distinct counts. `seen` is false for
+    /// groups without rows.
     pub(crate) fn states(&self, groups: &[f64], rows: usize, seen: bool, null_handling: bool) -> Vec<Vec<ArrayRef>> {
         let width = self.width();
         let column = |slot: usize| groups.iter().skip(slot).step_by(width.max(1)).take(rows);
@@ -182,17 +202,19 @@ impl<'q> Layout<'q> {
                 State::Min(slot) | State::Max(slot) => vec![reals(slot, !seen)],
                 State::Avg { sum, count } => vec![reals(sum, false), counts(count)],
                 State::MinMaxRange { min, max } => vec![reals(min, !seen), reals(max, !seen)],
+                State::Distinct => Vec::new(),
             })
             .collect()
     }
 
-    /// The final value of an aggregate of one group, where it is as simple as its state: for choosing candidates.
-    pub(crate) fn value(&self, aggregate: usize, slots: &[f64]) -> f64 {
-        match self.states[aggregate] {
+    /// The final value of an aggregate of one group, where the slots tell: for choosing candidates.
+    pub(crate) fn value(&self, aggregate: usize, slots: &[f64]) -> Option<f64> {
+        Some(match self.states[aggregate] {
             State::Count(slot) | State::Sum(slot) | State::Min(slot) | State::Max(slot) => slots[slot],
             State::Avg { sum, count } => slots[sum] / slots[count],
             State::MinMaxRange { min, max } => slots[max] - slots[min],
-        }
+            State::Distinct => return None,
+        })
     }
 }
 

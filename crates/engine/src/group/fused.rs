@@ -56,7 +56,7 @@ pub(crate) struct Groups {
     /// How many there were before any was dropped.
     pub(crate) total: usize,
     /// Which of [`Distinct`]'s groups each is; empty without one.
-    tags: Vec<u32>,
+    pub(crate) tags: Vec<u32>,
 }
 
 /// Distinct values of folded groups.

@@ -260,6 +260,8 @@ fn is_step(expr: &Expr) -> bool {
         "datetrunc" | "year" | "timeconvert" | "floor" | "ceil" | "toepochseconds" | "toepochminutes"
         | "toepochhours" | "toepochdays" => true,
         "datetimeconvert" => epoch(1) && epoch(2),
+        "plus" | "minus" | "times" => args.len() == 2,
+        "divide" => matches!(args.as_slice(), [_, Expr::Literal(_)]),
         _ => false,
     };
     rises && (matches!(argument, Expr::Column { .. }) || is_step(argument))

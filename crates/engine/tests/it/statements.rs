@@ -41,6 +41,14 @@ pub const CHOSEN: &[&str] = &[
     "SELECT upper(d8), COUNT(*) FROM t WHERE lower(d16) LIKE 'v000%' GROUP BY upper(d8) LIMIT 100",
     "SELECT CASE WHEN i > 0 THEN 'up' ELSE 'down' END, COUNT(*) FROM t GROUP BY 1 LIMIT 10",
     "SELECT rf, COUNT(*) FROM t GROUP BY rf LIMIT 100000",
+    "SELECT floor(so / 7), SUM(i) FROM t GROUP BY floor(so / 7) ORDER BY 1 LIMIT 100",
+    "SELECT floor(i / -9), so - 3, COUNT(*) FROM t WHERE rl > 0 GROUP BY floor(i / -9), so - 3 LIMIT 10000",
+    "SELECT floor(i / 9) FROM t WHERE floor(i / 9) > 1 ORDER BY 1, i LIMIT 10",
+    "SELECT d8, DISTINCTCOUNT(d16), COUNT(*), MAX(i) FROM t GROUP BY d8 ORDER BY 2 DESC, d8 LIMIT 4",
+    "SELECT d8, so, DISTINCTCOUNT(d16), DISTINCTCOUNT(d16), SUM(rl) FROM t WHERE i > 0 GROUP BY d8, so LIMIT 10000",
+    "SELECT d16, i, DISTINCTCOUNT(so) FROM t GROUP BY d16, i ORDER BY d16, i LIMIT 50",
+    "SET enableNullHandling=true; SELECT so, DISTINCTCOUNT(i), COUNT(*) FROM t GROUP BY so LIMIT 10000",
+    "SELECT DISTINCT d16, i, so FROM t ORDER BY d16 DESC, i, so LIMIT 30",
     "SELECT ts, b, COUNT(*) FROM t GROUP BY ts, b LIMIT 100000",
     "SET skipIndexes='d16=inverted&so=sorted'; SELECT COUNT(*) FROM t WHERE d16 = 'v0003' AND so = 4",
     "SELECT d16, DISTINCTCOUNT(i), PERCENTILE(rl, 50) FROM t WHERE d8 IN ('a1', 'a3') GROUP BY d16 LIMIT 100000",
@@ -109,7 +117,24 @@ fn aggregates(rng: &mut StdRng) -> String {
 }
 
 fn keys(rng: &mut StdRng) -> Vec<&'static str> {
-    let all = ["d8", "d16", "i", "so", "rl", "b", "mi", "ts", "rs", "upper(d8)", "i + so", "rf", "ms", "d8", "so"];
+    let all = [
+        "d8",
+        "d16",
+        "i",
+        "so",
+        "rl",
+        "b",
+        "mi",
+        "ts",
+        "rs",
+        "upper(d8)",
+        "floor(so / 5)",
+        "i + so",
+        "rf",
+        "ms",
+        "d8",
+        "so",
+    ];
     let n = rng.random_range(1..4);
     let mut keys: Vec<&str> = (0..n).map(|_| pick(rng, &all)).collect();
     keys.sort_unstable();

@@ -17,7 +17,7 @@ use crate::{
     group::{
         dense::{self, Dense, Presence},
         finish::{Finished, Wanted},
-        fused::{Fused, Groups},
+        fused::Fused,
         general::{Gathered, GroupQuery},
         global::IdMapCache,
         radix::{self, Spread, Spreader},
@@ -44,7 +44,7 @@ pub(crate) struct Run<'r> {
 
 impl Run<'_> {
     pub(crate) fn segment<'a>(&self, reader: &'a dyn SegmentReader) -> Segment<'a> {
-        Segment::new(reader, self.columns, &self.execute.host_name, self.context)
+        Segment::new(reader, self.columns, &self.execute.host_name, self.query.null_handling)
     }
 
     /// Workers that are worth waking for so many docs.
@@ -57,15 +57,15 @@ impl Run<'_> {
 
     /// Segments with their plans. Cheap filters are planned here, so that a query which indexes answer never wakes
     /// another thread; others are planned by the workers.
-    pub(crate) fn prepare<'p>(&'p self, segments: &'p [Segment<'p>], filter: &'p Filter) -> Result<Prepared<'p>> {
+    fn prepare<'p>(&'p self, segments: &'p [Segment<'p>]) -> Result<Prepared<'p>> {
         let docs: u64 = segments.iter().map(|s| u64::from(s.num_docs)).sum();
-        let mut prepared = Prepared { filter, plans: Vec::new(), workers: self.workers(docs), docs };
-        if !is_cheap(filter) {
+        let mut prepared = Prepared { plans: Vec::new(), workers: self.workers(docs), docs };
+        if !is_cheap(&self.query.filter) {
             return Ok(prepared);
         }
         prepared.docs = 0;
         for segment in segments {
-            let plan = self.plan(segment, filter)?;
+            let plan = self.plan(segment)?;
             prepared.docs += plan.estimate(segment.num_docs);
             prepared.plans.push(plan);
         }
@@ -73,12 +73,12 @@ impl Run<'_> {
         Ok(prepared)
     }
 
-    fn plan<'p>(&'p self, segment: &'p Segment<'p>, filter: &'p Filter) -> Result<Node<'p>> {
-        Planner { segment, options: self.options, context: self.context }.plan(filter)
+    fn plan<'p>(&'p self, segment: &'p Segment<'p>) -> Result<Node<'p>> {
+        Planner { segment, options: self.options, context: self.context }.plan(&self.query.filter)
     }
 
     /// Runs `step` for every segment, spread over the workers.
-    pub(crate) fn each_segment<W: Send>(
+    fn each_segment<W: Send>(
         &self,
         segments: &[Segment<'_>],
         prepared: &Prepared<'_>,
@@ -90,7 +90,7 @@ impl Run<'_> {
             let segment = &segments[task];
             match prepared.plans.get(task) {
                 Some(plan) => step(state, task, segment, plan),
-                None => step(state, task, segment, &self.plan(segment, prepared.filter)?),
+                None => step(state, task, segment, &self.plan(segment)?),
             }
         })
     }
@@ -105,7 +105,7 @@ impl Run<'_> {
             let batch = output::empty(select.exprs.iter().map(|expr| expr.ty().arrow()))?;
             return Ok((batch, ExecutionStats::default()));
         }
-        let prepared = self.prepare(segments, &self.query.filter)?;
+        let prepared = self.prepare(segments)?;
         let workers =
             self.each_segment(segments, &prepared, &Selected::default, &|selected, task, segment, plan| {
                 selected.segment(&select, task, segment, plan, self.control)
@@ -122,7 +122,7 @@ impl Run<'_> {
         let mut group = GroupQuery::new(keys, &[], self.options, self.context)?;
         group.limited = false;
         group.enough_groups = distinct.order_by.is_empty().then_some(self.query.limit);
-        let prepared = self.prepare(segments, &self.query.filter)?;
+        let prepared = self.prepare(segments)?;
         let wanted = Wanted {
             order_by: &distinct.order_by,
             having: None,
@@ -171,13 +171,14 @@ impl Run<'_> {
             options: self.options,
             context: self.context,
         };
-        if let Some((finished, mut stats)) = self.branches(&group, calls, segments, &wanted)? {
-            let batch = finished.into_batch(&wanted, &mut stats)?;
-            return Ok((batch, stats));
-        }
-        let prepared = self.prepare(segments, &self.query.filter)?;
+        let prepared = self.prepare(segments)?;
         if group.keys.is_empty() {
-            let (finished, _, mut stats) = self.single(group, calls, segments, &prepared)?;
+            let single = Single::new(group, calls, segments, prepared.docs, self.id_maps)?;
+            let workers =
+                self.each_segment(segments, &prepared, &|| single.worker(), &|worker, task, segment, plan| {
+                    single.segment(worker, segment, task, plan, self.control)
+                })?;
+            let (finished, mut stats) = single.finish(segments, workers, self.execute.final_values)?;
             let batch = finished.into_batch(&wanted, &mut stats)?;
             return Ok((batch, stats));
         }
@@ -190,21 +191,6 @@ impl Run<'_> {
         stats.num_groups_warning_limit_reached |= groups >= self.options.num_groups_warning_limit;
         let batch = finished(&group, calls, gathered)?.into_batch(&wanted, &mut stats)?;
         Ok((batch, stats))
-    }
-
-    /// Aggregation without keys: the row, and which segments had rows.
-    pub(crate) fn single<'c>(
-        &self,
-        group: GroupQuery<'c>,
-        calls: &'c [AggregateCall],
-        segments: &[Segment<'_>],
-        prepared: &Prepared<'_>,
-    ) -> Result<(Finished<'c>, Vec<bool>, ExecutionStats)> {
-        let single = Single::new(group, calls, segments, prepared.docs, self.id_maps)?;
-        let workers = self.each_segment(segments, prepared, &|| single.worker(), &|worker, task, segment, plan| {
-            single.segment(worker, segment, task, plan, self.control)
-        })?;
-        single.finish(segments, workers, self.execute.final_values)
     }
 
     /// The path over dictionary ids, where every segment allows it.
@@ -220,51 +206,40 @@ impl Run<'_> {
         let everything = wanted.without_order();
         // Groups that still have to be folded cannot be judged yet.
         let trim = if fused.distinct.is_some() { &everything } else { wanted };
-        let (mut groups, mut stats) = self.fused_groups(&fused, group, segments, prepared, trim)?;
-        let distinct = fused.fold_distinct(&mut groups);
-        if !self.admit_groups(group, &groups, &mut stats) {
-            return Ok(None);
-        }
-        let finished = fused.finish(group, calls, segments, groups, distinct, wanted, &mut stats)?;
-        Ok(Some((finished, stats)))
-    }
-
-    /// False when there are more groups than one segment may have: then only counting them row by row tells which of
-    /// them to keep.
-    pub(crate) fn admit_groups(&self, group: &GroupQuery<'_>, groups: &Groups, stats: &mut ExecutionStats) -> bool {
-        let found = groups.total.max(groups.ids.len());
-        stats.num_groups_warning_limit_reached |= found >= self.options.num_groups_warning_limit;
-        !group.limited || found <= self.options.num_groups_limit
-    }
-
-    pub(crate) fn fused_groups(
-        &self,
-        fused: &Fused<'_>,
-        group: &GroupQuery<'_>,
-        segments: &[Segment<'_>],
-        prepared: &Prepared<'_>,
-        trim: &Wanted<'_>,
-    ) -> Result<(Groups, ExecutionStats)> {
-        if fused.space > dense::MAX_GROUPS {
+        let (mut groups, mut stats) = if fused.space <= dense::MAX_GROUPS {
+            let presence = Presence::of(&fused, self.query.filter == Filter::All);
+            let workers = self.each_segment(
+                segments,
+                prepared,
+                &|| Dense::new(&fused, presence),
+                &|worker, task, segment, plan| {
+                    worker.segment(&fused, group, presence, segment, task, plan, self.control)
+                },
+            )?;
+            let mut workers = workers.into_iter();
+            let mut all = workers.next().unwrap_or_else(|| Dense::new(&fused, presence));
+            workers.for_each(|worker| all.absorb(worker, &fused));
+            let stats = std::mem::take(&mut all.stats);
+            (all.groups(&fused, presence), stats)
+        } else {
             let spread = Spread::of(fused.space, prepared.docs);
             let workers = self.each_segment(
                 segments,
                 prepared,
                 &|| Spreader::new(spread, fused.space),
-                &|worker, task, segment, plan| worker.segment(fused, group, segment, task, plan, self.control),
+                &|worker, task, segment, plan| worker.segment(&fused, group, segment, task, plan, self.control),
             )?;
-            return radix::aggregate(fused, workers, trim, self.pool, prepared.workers, self.control);
+            radix::aggregate(&fused, workers, trim, self.pool, prepared.workers, self.control)?
+        };
+        let distinct = fused.fold_distinct(&mut groups);
+        let found = groups.total.max(groups.ids.len());
+        // More groups than one segment may have: only counting them row by row tells which of them to keep.
+        if group.limited && found > self.options.num_groups_limit {
+            return Ok(None);
         }
-        let presence = Presence::of(fused, *prepared.filter == Filter::All);
-        let workers =
-            self.each_segment(segments, prepared, &|| Dense::new(fused, presence), &|worker, task, segment, plan| {
-                worker.segment(fused, group, presence, segment, task, plan, self.control)
-            })?;
-        let mut workers = workers.into_iter();
-        let mut all = workers.next().unwrap_or_else(|| Dense::new(fused, presence));
-        workers.for_each(|worker| all.absorb(worker, fused));
-        let stats = std::mem::take(&mut all.stats);
-        Ok((all.groups(fused, presence), stats))
+        stats.num_groups_warning_limit_reached |= found >= self.options.num_groups_warning_limit;
+        let finished = fused.finish(group, calls, segments, groups, distinct, wanted, &mut stats)?;
+        Ok(Some((finished, stats)))
     }
 
     fn gather(
@@ -311,13 +286,12 @@ fn in_key_order(distinct: &Distinct) -> Option<bool> {
 }
 
 /// Plans that were made before the workers began, and how many workers the query is worth.
-pub(crate) struct Prepared<'p> {
-    filter: &'p Filter,
+struct Prepared<'p> {
     /// One a segment, or none at all.
     plans: Vec<Node<'p>>,
     workers: usize,
     /// At most so many docs match.
-    pub(crate) docs: u64,
+    docs: u64,
 }
 
 /// Whether planning the filter costs no more than a few dictionary look-ups a segment.

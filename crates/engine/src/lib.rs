@@ -7,7 +7,6 @@
 //! Not here: SQL text and the reduce over servers (`query`), bytes of segments (`segment`), values of functions and
 //! aggregations (`functions`, `aggregates`), networks and async code. The calling thread works and blocks.
 
-mod branches;
 mod columns;
 mod combine;
 mod context;

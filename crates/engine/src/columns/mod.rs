@@ -23,7 +23,6 @@ pub(crate) struct Segment<'a> {
     /// Fixed when the query began: rows appended later are not seen.
     pub(crate) num_docs: u32,
     pub(crate) null_handling: bool,
-    pub(crate) context: functions::Context,
     columns: Vec<(String, Handle<'a>)>,
 }
 
@@ -38,7 +37,7 @@ impl<'a> Segment<'a> {
         reader: &'a dyn SegmentReader,
         columns: &[(String, ColumnType)],
         host_name: &str,
-        context: functions::Context,
+        null_handling: bool,
     ) -> Self {
         let num_docs = reader.num_docs();
         let columns = columns
@@ -51,7 +50,7 @@ impl<'a> Segment<'a> {
                 (name.clone(), handle)
             })
             .collect();
-        Self { reader, num_docs, null_handling: context.null_handling, context, columns }
+        Self { reader, num_docs, null_handling, columns }
     }
 
     /// A column of the list given to [`Segment::new`].

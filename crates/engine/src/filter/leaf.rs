@@ -16,7 +16,6 @@ use crate::{
         ids::{IdSet, matching_ids, matching_rows},
         matcher::{Matcher, Numbers},
     },
-    numeric::{self, Numeric},
     values,
 };
 
@@ -44,8 +43,6 @@ pub(crate) enum Source<'s> {
     I64(&'s [i64], Numbers<i64>),
     F32(&'s [f32], Numbers<f32>),
     F64(&'s [f64], Numbers<f64>),
-    /// Numbers of an expression; booleans are 0 and 1.
-    Numeric(Numeric<'s>, Numbers<f64>),
     /// Evaluated per block. On a multi-value result any element may match.
     Expression {
         expr: &'s Expr,
@@ -64,7 +61,6 @@ impl Scan<'_> {
             Source::I32(..) | Source::F32(..) => 5,
             Source::I64(..) | Source::F64(..) => 6,
             Source::MultiIds { .. } => 8,
-            Source::Numeric(..) => 50,
             Source::Expression { .. } | Source::ExpressionIsNull(_) => 100,
         }
     }
@@ -382,16 +378,7 @@ fn on_expression<'s>(
     if let Some(node) = by_dictionary(planner, predicate, expr, &matcher, negated)? {
         return Ok(node);
     }
-    let set = match &matcher {
-        Matcher::F64(set) => Some(set.clone()),
-        Matcher::Bool { on_true: true, on_false: false } => Some(Numbers::Range(1.0, 1.0)),
-        Matcher::Bool { on_true: false, on_false: true } => Some(Numbers::Range(0.0, 0.0)),
-        _ => None,
-    };
-    let source = match (set, numeric::compile(planner.segment, expr)) {
-        (Some(set), Some(numeric)) => Source::Numeric(numeric, set),
-        _ => Source::Expression { expr, matcher },
-    };
+    let source = Source::Expression { expr, matcher };
     Ok(Node::labelled(Kind::Scan(Scan { source, negated, free: false }), Access::Expression, predicate))
 }
 

@@ -18,7 +18,6 @@ use crate::{
         matcher::Matcher,
     },
     mask::{self, BLOCK, Docs, Mask},
-    numeric::Scratch,
     values,
 };
 
@@ -34,8 +33,6 @@ pub(crate) struct Runner<'p, 's> {
     pub(crate) plan: &'p Node<'s>,
     /// Values looked at so far: docs, or elements of a multi-value column.
     pub(crate) entries_scanned: u64,
-    numbers: Vec<f64>,
-    scratch: Scratch,
 }
 
 impl<'p, 's> Runner<'p, 's> {
@@ -45,7 +42,7 @@ impl<'p, 's> Runner<'p, 's> {
         control: &'p Control,
         plan: &'p Node<'s>,
     ) -> Self {
-        Self { segment, context, control, plan, entries_scanned: 0, numbers: Vec::new(), scratch: Scratch::default() }
+        Self { segment, context, control, plan, entries_scanned: 0 }
     }
 
     /// Splits the plan into docs known from indexes and what remains to be checked.
@@ -261,12 +258,7 @@ impl<'p, 's> Runner<'p, 's> {
             Source::I64(values, set) => refine_numbers(values, start, set, scan.negated, mask),
             Source::F32(values, set) => refine_numbers(values, start, set, scan.negated, mask),
             Source::F64(values, set) => refine_numbers(values, start, set, scan.negated, mask),
-            Source::Numeric(numeric, set) if mask::count(mask) * 4 > BLOCK => {
-                let end = base.saturating_add(BLOCK as u32).min(self.segment.num_docs);
-                numeric.read(&Docs::Range(base..end), &mut self.numbers, &mut self.scratch);
-                refine_numbers(&self.numbers, 0, set, scan.negated, mask);
-            }
-            Source::MultiIds { .. } | Source::Numeric(..) | Source::Expression { .. } | Source::ExpressionIsNull(_) => {
+            Source::MultiIds { .. } | Source::Expression { .. } | Source::ExpressionIsNull(_) => {
                 let mut docs = Vec::with_capacity(BLOCK);
                 mask::append_docs(mask, base, &mut docs);
                 self.retain_scan(scan, &mut docs, false)?;
@@ -328,11 +320,6 @@ impl<'p, 's> Runner<'p, 's> {
                 if !scan.free {
                     self.entries_scanned += entries;
                 }
-            }
-            Source::Numeric(numeric, set) => {
-                numeric.read(&Docs::List(docs), &mut self.numbers, &mut self.scratch);
-                let mut values = self.numbers.iter();
-                docs.retain(|_| values.next().is_some_and(|&value| set.matches(value) != negated));
             }
             Source::Expression { expr, matcher } => self.retain_expression(expr, matcher, negated, docs)?,
             Source::ExpressionIsNull(expr) => {

@@ -57,8 +57,6 @@ pub(crate) struct Worker {
     /// Which global ids were seen, a set a distinct key.
     seen: Vec<Vec<u8>>,
     pub(crate) general: Gathered,
-    /// Segments in which a row matched.
-    matched: Vec<usize>,
     held_bytes: usize,
 }
 
@@ -113,29 +111,12 @@ impl<'q> Single<'q> {
             rows: 0,
             seen: self.distinct.iter().map(|(_, key)| vec![0; key.cardinality as usize]).collect(),
             general: Gathered::new(self.general.as_ref().unwrap_or(&self.query)),
-            matched: Vec::new(),
             held_bytes: 0,
         }
     }
 
     /// Adds one segment.
     pub(crate) fn segment(
-        &self,
-        worker: &mut Worker,
-        segment: &Segment<'_>,
-        ordinal: usize,
-        plan: &Node<'_>,
-        control: &Control,
-    ) -> Result<()> {
-        let before = worker.general.stats.num_segments_matched;
-        self.add_segment(worker, segment, ordinal, plan, control)?;
-        if worker.general.stats.num_segments_matched > before {
-            worker.matched.push(ordinal);
-        }
-        Ok(())
-    }
-
-    fn add_segment(
         &self,
         worker: &mut Worker,
         segment: &Segment<'_>,
@@ -257,13 +238,13 @@ impl<'q> Single<'q> {
         Ok(())
     }
 
-    /// The one row of the answer, as states; which segments had rows; the counters.
+    /// The one row of the answer, as states.
     pub(crate) fn finish(
         self,
         segments: &[Segment<'_>],
         workers: Vec<Worker>,
         final_values: bool,
-    ) -> Result<(Finished<'q>, Vec<bool>, query::ExecutionStats)> {
+    ) -> Result<(Finished<'q>, query::ExecutionStats)> {
         let mut workers = workers.into_iter();
         let mut all = workers.next().unwrap_or_else(|| self.worker());
         for worker in workers {
@@ -275,7 +256,6 @@ impl<'q> Single<'q> {
                 into.iter_mut().zip(from).for_each(|(a, b)| *a |= b);
             }
             all.general.absorb(worker.general, false)?;
-            all.matched.extend(worker.matched);
         }
         let null_handling = self.query.context.null_handling;
         let slot_states = self.layout.states(&all.slots, 1, all.rows > 0, null_handling);
@@ -318,10 +298,7 @@ impl<'q> Single<'q> {
         let stats = std::mem::take(&mut all.general.stats);
         let functions = self.query.aggregates.iter().map(|a| Arc::clone(&a.function)).collect();
         let calls = self.calls;
-        let mut matched = vec![false; segments.len()];
-        all.matched.iter().for_each(|&ordinal| matched[ordinal] = true);
-        let finished = Finished { keys: Vec::new(), key_types: Vec::new(), calls, functions, states, finals, rows: 1 };
-        Ok((finished, matched, stats))
+        Ok((Finished { keys: Vec::new(), key_types: Vec::new(), calls, functions, states, finals, rows: 1 }, stats))
     }
 }
 

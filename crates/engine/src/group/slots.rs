@@ -46,20 +46,6 @@ pub(crate) enum State {
     Distinct,
 }
 
-impl State {
-    fn shifted(self, by: usize) -> Self {
-        match self {
-            Self::Count(slot) => Self::Count(slot + by),
-            Self::Sum(slot) => Self::Sum(slot + by),
-            Self::Min(slot) => Self::Min(slot + by),
-            Self::Max(slot) => Self::Max(slot + by),
-            Self::Avg { sum, count } => Self::Avg { sum: sum + by, count: count + by },
-            Self::MinMaxRange { min, max } => Self::MinMaxRange { min: min + by, max: max + by },
-            Self::Distinct => Self::Distinct,
-        }
-    }
-}
-
 /// The slots that a query needs, each once.
 #[derive(Default)]
 pub(crate) struct Layout<'q> {
@@ -90,24 +76,6 @@ impl<'q> Layout<'q> {
             layout.states.push(state);
         }
         Some(layout)
-    }
-
-    /// The slots of several layouts behind each other; `places` say where each one's states stand among `states`.
-    /// Only good for finished groups: it reads no values.
-    pub(crate) fn side_by_side<'l>(
-        layouts: impl Iterator<Item = &'l Layout<'l>>,
-        places: impl Iterator<Item = &'l [usize]>,
-        states: usize,
-    ) -> Self {
-        let mut out = Self { states: vec![State::Distinct; states], ..Self::default() };
-        for (layout, places) in layouts.zip(places) {
-            let offset = out.slots.len();
-            out.slots.extend(&layout.slots);
-            for (place, state) in places.iter().zip(&layout.states) {
-                out.states[*place] = state.shifted(offset);
-            }
-        }
-        out
     }
 
     fn state(&mut self, aggregate: &BoundAggregate<'q>, null_handling: bool) -> Option<State> {

@@ -115,21 +115,6 @@ impl GroupTable {
         limit: Option<usize>,
         out: &mut Vec<u32>,
     ) -> bool {
-        if let (Index::Direct(groups), [ids], None) = (&mut self.index, columns, limit) {
-            let top = ids.iter().copied().max().unwrap_or(0) as usize;
-            if top >= groups.len() {
-                groups.resize((top + 1).next_power_of_two(), NO_GROUP);
-            }
-            for &id in ids {
-                let group = &mut groups[id as usize];
-                if *group == NO_GROUP {
-                    *group = self.keys.len() as u32;
-                    self.keys.push(id);
-                }
-                out.push(*group);
-            }
-            return false;
-        }
         let mut row = vec![0u32; self.width];
         let mut reached = false;
         for i in 0..rows {

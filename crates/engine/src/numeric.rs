@@ -1,12 +1,105 @@
-//! Loops over a block, compiled twice so that machines with AVX2 use it.
+//! Numbers of a block as doubles: columns, and `+ - * /` over them, without arrays in between.
 
-use segment::reader::{Ids, Numbers};
+use functions::Expr;
+use model::Value;
+use segment::reader::{Forward, Ids, Numbers};
 
-use super::{Numeric, Operator, Scratch};
 use crate::{
-    columns::{id_at, span},
+    columns::{Segment, id_at, span},
     mask::Docs,
 };
+
+/// An expression compiled for one segment.
+pub(crate) enum Numeric<'s> {
+    Constant(f64),
+    I32(&'s [i32]),
+    I64(&'s [i64]),
+    F32(&'s [f32]),
+    F64(&'s [f64]),
+    /// Dictionary entries, read through ids.
+    Dictionary {
+        ids: Ids<'s>,
+        entries: Numbers<'s>,
+    },
+    Sorted {
+        starts: &'s [u32],
+        entries: Numbers<'s>,
+    },
+    Binary(Operator, Box<Numeric<'s>>, Box<Numeric<'s>>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Plus,
+    Minus,
+    Times,
+    Divide,
+}
+
+/// Buffers for the inner nodes of an expression.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    free: Vec<Vec<f64>>,
+}
+
+/// `None` for whatever needs more than arithmetic over single values without NULLs.
+pub(crate) fn compile<'s>(segment: &'s Segment<'s>, expr: &Expr) -> Option<Numeric<'s>> {
+    match expr {
+        Expr::Literal(value) => Some(Numeric::Constant(match value {
+            Value::Int(v) => f64::from(*v),
+            Value::Long(v) => *v as f64,
+            Value::Float(v) => f64::from(*v),
+            Value::Double(v) => *v,
+            _ => return None,
+        })),
+        Expr::Column { name, .. } => column(segment, name),
+        Expr::Call { function, args, ty } => {
+            if ty.data_type != model::DataType::Double {
+                return None;
+            }
+            let operator = match function.as_str() {
+                "plus" | "add" => Operator::Plus,
+                "minus" | "sub" => Operator::Minus,
+                "times" | "mult" => Operator::Times,
+                "divide" | "div" => Operator::Divide,
+                _ => return None,
+            };
+            let [left, right] = args.as_slice() else { return None };
+            if !is_number(left) || !is_number(right) {
+                return None;
+            }
+            let (left, right) = (compile(segment, left)?, compile(segment, right)?);
+            Some(Numeric::Binary(operator, Box::new(left), Box::new(right)))
+        }
+        Expr::Input { .. } => None,
+    }
+}
+
+fn is_number(expr: &Expr) -> bool {
+    use model::DataType::{Double, Float, Int, Long};
+    let ty = expr.ty();
+    !ty.multi_value && matches!(ty.data_type, Int | Long | Float | Double)
+}
+
+fn column<'s>(segment: &'s Segment<'s>, name: &str) -> Option<Numeric<'s>> {
+    let column = segment.column(name)?;
+    if column.ty().multi_value || segment.null_handling && column.nulls().is_some_and(|nulls| !nulls.is_empty()) {
+        return None;
+    }
+    let entries = || {
+        let numbers = column.dictionary()?.numbers();
+        (!matches!(numbers, Numbers::None)).then_some(numbers)
+    };
+    match column.forward() {
+        Forward::I32(values) => Some(Numeric::I32(values)),
+        Forward::I64(values) => Some(Numeric::I64(values)),
+        Forward::F32(values) => Some(Numeric::F32(values)),
+        Forward::F64(values) => Some(Numeric::F64(values)),
+        Forward::Ids(ids) => Some(Numeric::Dictionary { ids, entries: entries()? }),
+        Forward::Sorted { starts } => Some(Numeric::Sorted { starts, entries: entries()? }),
+        Forward::MultiIds { .. } | Forward::Var => None,
+    }
+}
 
 /// A dictionary's numbers as doubles; `None` for texts and the like.
 pub(crate) fn doubles(numbers: Numbers<'_>) -> Option<Vec<f64>> {
@@ -38,80 +131,34 @@ impl Numeric<'_> {
                 Numbers::F64(entries) => through(*ids, docs, out, |id| entries[id]),
                 Numbers::None => out.clear(),
             },
-            Self::Table { ids, entries } => through(*ids, docs, out, |id| entries[id]),
-            Self::Sorted { starts, entries } => sorted(starts, docs, out, |id| entry(*entries, id)),
-            Self::SortedTable { starts, entries } => sorted(starts, docs, out, |id| entries[id]),
+            Self::Sorted { starts, entries } => {
+                out.clear();
+                let mut run = 0..0;
+                let mut value = 0.0;
+                for row in 0..docs.len() {
+                    let doc = docs.get(row);
+                    if !run.contains(&doc) {
+                        let id = id_at(starts, doc) as usize;
+                        run = starts[id]..starts[id + 1];
+                        value = entry(*entries, id);
+                    }
+                    out.push(value);
+                }
+            }
             Self::Binary(operator, left, right) => {
                 left.read(docs, out, scratch);
                 let mut other = scratch.free.pop().unwrap_or_default();
                 right.read(docs, &mut other, scratch);
-                operator.apply(out, &other);
+                let pairs = out.iter_mut().zip(&other);
+                match operator {
+                    Operator::Plus => pairs.for_each(|(a, b)| *a += b),
+                    Operator::Minus => pairs.for_each(|(a, b)| *a -= b),
+                    Operator::Times => pairs.for_each(|(a, b)| *a *= b),
+                    Operator::Divide => pairs.for_each(|(a, b)| *a /= b),
+                }
                 scratch.free.push(other);
             }
-            Self::Not(inner) => {
-                inner.read(docs, out, scratch);
-                out.iter_mut().for_each(|value| *value = 1.0 - *value);
-            }
-            Self::Select(parts) => {
-                let [when, then, otherwise] = parts.as_ref();
-                when.read(docs, out, scratch);
-                let mut yes = scratch.free.pop().unwrap_or_default();
-                let mut no = scratch.free.pop().unwrap_or_default();
-                then.read(docs, &mut yes, scratch);
-                otherwise.read(docs, &mut no, scratch);
-                for (value, (yes, no)) in out.iter_mut().zip(yes.iter().zip(&no)) {
-                    *value = if *value != 0.0 { *yes } else { *no };
-                }
-                scratch.free.push(yes);
-                scratch.free.push(no);
-            }
         }
-    }
-}
-
-impl Operator {
-    /// `left[i] = left[i] op right[i]`. NaN compares as the greatest number and equal to itself.
-    fn apply(self, left: &mut [f64], right: &[f64]) {
-        #[inline(always)]
-        fn each(left: &mut [f64], right: &[f64], f: impl Fn(f64, f64) -> f64) {
-            for (a, b) in left.iter_mut().zip(right) {
-                *a = f(*a, *b);
-            }
-        }
-        fn test(holds: bool) -> f64 {
-            f64::from(u8::from(holds))
-        }
-        let equal = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan();
-        let less = |a: f64, b: f64| a < b || b.is_nan() && !a.is_nan();
-        match self {
-            Self::Plus => each(left, right, |a, b| a + b),
-            Self::Minus => each(left, right, |a, b| a - b),
-            Self::Times => each(left, right, |a, b| a * b),
-            Self::Divide => each(left, right, |a, b| a / b),
-            Self::Equal => each(left, right, |a, b| test(equal(a, b))),
-            Self::NotEqual => each(left, right, |a, b| test(!equal(a, b))),
-            Self::Less => each(left, right, |a, b| test(less(a, b))),
-            Self::LessOrEqual => each(left, right, |a, b| test(!less(b, a))),
-            Self::Greater => each(left, right, |a, b| test(less(b, a))),
-            Self::GreaterOrEqual => each(left, right, |a, b| test(!less(a, b))),
-            Self::And => each(left, right, |a, b| a * b),
-            Self::Or => each(left, right, f64::max),
-        }
-    }
-}
-
-fn sorted(starts: &[u32], docs: &Docs<'_>, out: &mut Vec<f64>, value_of: impl Fn(usize) -> f64) {
-    out.clear();
-    let mut run = 0..0;
-    let mut value = 0.0;
-    for row in 0..docs.len() {
-        let doc = docs.get(row);
-        if !run.contains(&doc) {
-            let id = id_at(starts, doc) as usize;
-            run = starts[id]..starts[id + 1];
-            value = value_of(id);
-        }
-        out.push(value);
     }
 }
 

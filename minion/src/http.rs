@@ -17,7 +17,7 @@ pub(crate) fn routes(ready: Arc<AtomicBool>) -> Router {
     Router::new()
         .route("/health", get(move || async move { health(ready.load(Ordering::Relaxed)) }))
         .merge(service::uptime::routes())
-        .merge(service::swagger::routes(Document::openapi()))
+        .merge(service::swagger::routes(Document::openapi(), service::swagger::Role::Minion))
         .fallback(|| async { StatusCode::NOT_FOUND })
 }
 

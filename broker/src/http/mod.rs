@@ -51,6 +51,6 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/debug/timeBoundary/{table}", get(debug::time_boundary_of))
         .with_state(state)
         .merge(service::uptime::routes())
-        .merge(service::swagger::routes(Document::openapi()));
+        .merge(service::swagger::routes(Document::openapi(), service::swagger::Role::Broker));
     finish(routes, ErrorStyle::Broker, limits, &[])
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod brokers;
 mod cluster;
+mod console;
 mod health;
 mod ingest;
 mod instances;
@@ -91,6 +92,6 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         ("pinot-controller-host", app.cluster.config.host.clone()),
         ("pinot-controller-version", service::VERSION.to_owned()),
     ];
-    let router = router.with_state(app).merge(service::swagger::routes(document));
+    let router = router.with_state(app).merge(service::swagger::routes(document, service::swagger::Role::Controller));
     finish(router, ErrorStyle::Controller, Limits::default(), &headers)
 }

@@ -83,7 +83,7 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/debug/segments/{table}/{segment}", get(debug::segment))
         .with_state(state)
         .merge(service::uptime::routes())
-        .merge(service::swagger::routes(Document::openapi()));
+        .merge(service::swagger::routes(Document::openapi(), service::swagger::Role::Server));
     finish(routes, ErrorStyle::Server, Limits::default(), &[])
 }
 

@@ -9,9 +9,33 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::{
+    ContentBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder, path::Operation, schema::Type,
+};
 
 use crate::ApiError;
+
+mod names;
+
+/// Whose API a document describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Controller,
+    Broker,
+    Server,
+    Minion,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Broker => "broker",
+            Self::Server => "server",
+            Self::Minion => "minion",
+        }
+    }
+}
 
 /// One file of the Swagger UI, compressed with gzip.
 struct Asset {
@@ -25,9 +49,10 @@ include!(concat!(env!("OUT_DIR"), "/swagger_assets.rs"));
 /// `/help` and `/api` show the document; `/swagger.json` and `/swagger.yaml` are it.
 ///
 /// The document's server is `/`, so that "Try it out" asks the address that the page came from.
-pub fn routes(mut document: OpenApi) -> Router {
+pub fn routes(mut document: OpenApi, role: Role) -> Router {
     document.servers = Some(vec![utoipa::openapi::Server::new("/")]);
-    complete(&mut document);
+    names::apply(&mut document, role);
+    complete(&mut document, role);
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
     // JSON is YAML.
     let yaml = json.clone();
@@ -43,16 +68,44 @@ pub fn routes(mut document: OpenApi) -> Router {
         .route("/swaggerui-dist/{file}", get(asset))
 }
 
-/// Gives every operation an id of its own, made of method and path, and every response a description: both are asked
-/// for by the standard, and handlers are named after what they do, not where they are.
-fn complete(document: &mut OpenApi) {
+/// Methods that are served, with their operations.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [("GET", &mut item.get), ("PUT", &mut item.put), ("POST", &mut item.post), ("DELETE", &mut item.delete)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Adds what holds for every operation, so that handlers need not repeat it: a description of each response, and the
+/// statuses that the layers around all routes can answer before a handler runs.
+fn complete(document: &mut OpenApi, role: Role) {
+    let error = match role {
+        Role::Server => "ServerError",
+        _ => "Error",
+    };
     for (path, item) in &mut document.paths.paths {
-        let operations =
-            [("get", &mut item.get), ("put", &mut item.put), ("post", &mut item.post), ("delete", &mut item.delete)];
-        for (method, operation) in operations {
-            let Some(operation) = operation else { continue };
-            let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-            operation.operation_id = Some(words.fold(method.to_owned(), |id, word| format!("{id}_{word}")));
+        let in_path = path.contains('{');
+        for (method, operation) in operations(item) {
+            let mut common = Vec::new();
+            if in_path || operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
+                common.push(StatusCode::BAD_REQUEST);
+            }
+            if operation.request_body.is_some() {
+                common.extend([
+                    StatusCode::BAD_REQUEST,
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ]);
+            }
+            if role == Role::Controller && method == "GET" {
+                common.push(StatusCode::NOT_ACCEPTABLE);
+            }
+            for status in common {
+                let response = || {
+                    let schema = Ref::from_schema_name(error);
+                    let content = ContentBuilder::new().schema(Some(schema)).build();
+                    RefOr::T(ResponseBuilder::new().content("application/json", content).build())
+                };
+                operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(response);
+            }
             for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response
                     && response.description.is_empty()
@@ -64,6 +117,15 @@ fn complete(document: &mut OpenApi) {
             }
         }
     }
+    let components = document.components.get_or_insert_default();
+    let (status, message) = if role == Role::Server { ("status", "message") } else { ("code", "error") };
+    let schema = ObjectBuilder::new()
+        .property(status, ObjectBuilder::new().schema_type(Type::Integer))
+        .required(status)
+        // Errors without a sentence exist in Pinot; ours have one.
+        .property(message, ObjectBuilder::new().schema_type(Type::String))
+        .required(message);
+    components.schemas.insert(error.to_owned(), schema.build().into());
 }
 
 fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
@@ -136,7 +198,7 @@ mod tests {
     async fn fetch(path: &str) -> (u16, String, Vec<u8>) {
         let document = utoipa::openapi::OpenApiBuilder::new().build();
         let request = http::Request::get(path).body(Body::empty()).unwrap();
-        let response = routes(document).oneshot(request).await.unwrap();
+        let response = routes(document, Role::Broker).oneshot(request).await.unwrap();
         let content_type = response.headers().get(header::CONTENT_TYPE).map(|t| t.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
         (status, content_type.unwrap_or_default(), response.into_body().collect().await.unwrap().to_bytes().to_vec())

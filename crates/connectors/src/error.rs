@@ -29,7 +29,7 @@ pub enum Error {
     #[error("{file} is not a readable {format} file: {reason}")]
     Malformed { file: String, format: &'static str, reason: String },
     /// One record cannot be read and the reader's settings, or the format, do not allow to go on behind it.
-    #[error("{file} line {line}: {reason}")]
+    #[error("{file}:{line}: {reason}")]
     Record { file: String, line: u64, reason: String },
     #[error("deep store {url}: {reason}")]
     StoreConfig { url: String, reason: String },

@@ -52,7 +52,8 @@ impl Error {
     }
 }
 
-/// One value or record that cannot be ingested.
+/// One value or record that cannot be ingested; shown as `file:line:column: reason`, without column where the whole
+/// record is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowError {
     pub file: String,
@@ -70,9 +71,9 @@ impl RowError {
 
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}", self.file, self.line)?;
+        write!(f, "{}:{}", self.file, self.line)?;
         if !self.column.is_empty() {
-            write!(f, ", column '{}'", self.column)?;
+            write!(f, ":{}", self.column)?;
         }
         write!(f, ": {}", self.reason)
     }
@@ -83,9 +84,8 @@ fn rows_text(file: &str, bad_rows: u64, first: &[RowError]) -> String {
     let rows = if bad_rows == 1 { "1 row".to_owned() } else { format!("at least {bad_rows} rows") };
     let mut text = format!("{rows} of {file} cannot be ingested");
     for (i, error) in first.iter().enumerate() {
-        let column = if error.column.is_empty() { String::new() } else { format!(", column '{}'", error.column) };
         let lead = if i == 0 { ": " } else { "; " };
-        _ = write!(text, "{lead}line {}{column}: {}", error.line, error.reason);
+        _ = write!(text, "{lead}{error}");
     }
     text
 }

@@ -10,6 +10,8 @@ pub mod batch;
 pub mod convert;
 pub mod error;
 pub mod pipeline;
+pub mod progress;
 
 pub use error::{Error, RowError};
 pub use pipeline::Pipeline;
+pub use progress::Progress;

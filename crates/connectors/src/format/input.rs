@@ -8,6 +8,7 @@ use std::{
 
 use flate2::read::MultiGzDecoder;
 
+use super::meter::{Meter, Metered};
 use crate::Error;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -15,8 +16,9 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// The bytes of a file, decompressed when it starts as gzip or zstd does.
-pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
+pub(super) fn open(path: &Path, meter: &Meter) -> Result<Box<dyn Read + Send>, Error> {
     let file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+    let file = Metered { file, meter: meter.clone() };
     decompressed(file).map_err(|source| Error::Open { path: path.to_owned(), source })
 }
 

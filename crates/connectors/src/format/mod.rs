@@ -11,6 +11,7 @@ mod csv;
 mod field;
 mod input;
 mod json;
+mod meter;
 mod parquet;
 mod raw;
 
@@ -22,6 +23,7 @@ use std::{
 
 pub use self::{
     field::Field,
+    meter::Meter,
     raw::{RECORD_COLUMN, RawBatch, RawColumn, Rejected, RowLines, TextColumn, TextTable},
 };
 use crate::Error;
@@ -69,6 +71,8 @@ pub struct ReadOptions {
     pub properties: BTreeMap<String, String>,
     /// Top-level fields wanted. `None`: everything, for JSON and Avro as whole records under [`RECORD_COLUMN`].
     pub columns: Option<BTreeSet<String>>,
+    /// Counts the bytes read.
+    pub meter: Meter,
 }
 
 impl ReadOptions {
@@ -100,9 +104,9 @@ pub fn open(
     options: &ReadOptions,
 ) -> Result<Box<dyn RecordReader>, Error> {
     Ok(match format {
-        Format::Csv => Box::new(csv::CsvReader::new(input::open(path)?, file_name, options)?),
-        Format::Json => Box::new(json::JsonReader::new(input::open(path)?, file_name, options)),
-        Format::Avro => Box::new(avro::AvroReader::new(input::open(path)?, file_name, options)?),
+        Format::Csv => Box::new(csv::CsvReader::new(input::open(path, &options.meter)?, file_name, options)?),
+        Format::Json => Box::new(json::JsonReader::new(input::open(path, &options.meter)?, file_name, options)),
+        Format::Avro => Box::new(avro::AvroReader::new(input::open(path, &options.meter)?, file_name, options)?),
         Format::Parquet => Box::new(parquet::ParquetReader::new(path, file_name, options)?),
     })
 }

@@ -52,7 +52,7 @@ impl ParquetReader {
             format: "Parquet",
             reason: e.to_string(),
         };
-        let plain = seekable(path)?;
+        let plain = seekable(path, options)?;
         let reader_options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let builder =
             ParquetRecordBatchReaderBuilder::try_new_with_options(plain, reader_options).map_err(malformed)?;
@@ -72,7 +72,7 @@ impl ParquetReader {
 }
 
 /// The file, or where it is compressed as a whole, an unnamed copy beside it that is not.
-fn seekable(path: &Path) -> Result<File, Error> {
+fn seekable(path: &Path, options: &ReadOptions) -> Result<File, Error> {
     let failed = |source: io::Error| Error::Open { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     let mut magic = [0; 4];
@@ -82,7 +82,7 @@ fn seekable(path: &Path) -> Result<File, Error> {
         return Ok(file);
     }
     let mut plain = tempfile::tempfile_in(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-    io::copy(&mut input::open(path)?, &mut plain).map_err(failed)?;
+    io::copy(&mut input::open(path, &options.meter)?, &mut plain).map_err(failed)?;
     plain.seek(SeekFrom::Start(0)).map_err(failed)?;
     Ok(plain)
 }

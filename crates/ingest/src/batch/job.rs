@@ -10,7 +10,7 @@ use connectors::format::Format;
 use model::{Schema, TableConfig};
 
 use super::{NamingContext, SegmentNaming};
-use crate::Error;
+use crate::{Error, Progress};
 
 /// Memory for a segment's collected values unless the job says otherwise.
 pub const DEFAULT_MEMORY_BUDGET_BYTES: usize = 192 << 20;
@@ -40,6 +40,8 @@ pub struct BatchJob {
     pub now_ms: i64,
     /// Set to true to end the job early.
     pub cancel: Option<Arc<AtomicBool>>,
+    /// Counts what is done; may be shared with other jobs.
+    pub progress: Arc<Progress>,
 }
 
 const READER_PROPERTY: &str = "recordReader.prop.";
@@ -86,6 +88,7 @@ impl BatchJob {
             fail_on_empty_segment: flag(map, "fail.on.empty.segment")?,
             now_ms,
             cancel: None,
+            progress: Arc::default(),
         })
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 
 use std::{fs, path::PathBuf, sync::Arc, sync::atomic::Ordering};
 
-use connectors::format::{self, ReadOptions};
+use connectors::format::{self, Meter, ReadOptions};
 use segment::creator::{CreatorOptions, SegmentCreator};
 
 pub use self::{
@@ -33,8 +33,21 @@ use crate::{Error, Pipeline};
 /// Blocks until it is done: not for the async runtime's threads. On an error no file is left in `output_dir` or
 /// `work_dir`. Setting `job.cancel` ends it between two pieces.
 pub fn ingest_file(job: &BatchJob) -> Result<BatchReport, Error> {
+    let length = fs::metadata(&job.input).map_or(0, |found| found.len());
+    let meter = job.progress.meter(length);
+    let result = build(job, &meter, length);
+    meter.finish();
+    job.progress.file_done();
+    result
+}
+
+fn build(job: &BatchJob, meter: &Meter, length: u64) -> Result<BatchReport, Error> {
     let pipeline = Arc::new(Pipeline::new(&job.schema, &job.table_config, job.now_ms)?);
-    let options = ReadOptions { properties: job.reader_properties.clone(), columns: pipeline.input_columns() };
+    let options = ReadOptions {
+        properties: job.reader_properties.clone(),
+        columns: pipeline.input_columns(),
+        meter: meter.clone(),
+    };
     let reader = format::open(&job.input, &job.file_name, job.format, &options)?;
     let work = tempfile::Builder::new()
         .prefix("ingest-")
@@ -62,7 +75,10 @@ pub fn ingest_file(job: &BatchJob) -> Result<BatchReport, Error> {
             return Err(Error::Cancelled { file: job.file_name.clone() });
         }
         tally.add(&piece)?;
-        if piece.processed.batch.num_rows() > 0 {
+        let processed = &piece.processed;
+        let (indexed, rejected) = (processed.batch.num_rows() as u64, piece.rejected.len() as u64);
+        job.progress.add_rows(processed.rows_read + rejected, indexed, rejected, processed.rows_filtered);
+        if indexed > 0 {
             times.add(&piece.processed.batch);
             creator.append(&piece.processed.batch)?;
         }
@@ -83,7 +99,7 @@ pub fn ingest_file(job: &BatchJob) -> Result<BatchReport, Error> {
     // Within one file system this is a rename; the name was checked to be a plain file name.
     move_file(&segment.file, &target)?;
     segment.file = target;
-    Ok(tally.report(segment))
+    Ok(tally.report(segment, length))
 }
 
 fn move_file(from: &PathBuf, to: &PathBuf) -> Result<(), Error> {

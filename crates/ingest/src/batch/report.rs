@@ -9,6 +9,8 @@ use crate::{Error, RowError};
 #[derive(Clone, Debug)]
 pub struct BatchReport {
     pub segment: BuiltSegment,
+    /// Size of the file as it lies on the disk, compressed or not.
+    pub bytes_read: u64,
     /// Records of the file, those that cannot be read included; unnesting and filtering come after.
     pub rows_read: u64,
     pub rows_indexed: u64,
@@ -94,8 +96,9 @@ impl<'a> Tally<'a> {
         Err(Error::Rows { file: self.file.to_owned(), bad_rows: self.rows_faulty, first: self.errors.clone() })
     }
 
-    pub fn report(self, segment: BuiltSegment) -> BatchReport {
+    pub fn report(self, segment: BuiltSegment, bytes_read: u64) -> BatchReport {
         BatchReport {
+            bytes_read,
             rows_read: self.rows_read,
             rows_indexed: segment.num_docs.into(),
             rows_rejected: self.rows_rejected,

@@ -162,17 +162,14 @@ fn bad_rows_are_named_and_nothing_stays() {
     let load = Load::new(two_columns(), &[CSV]);
     assert_eq!(
         load.error("a,n\nx,1\n\"q\nq\",2\ny,oops\nz,1.0\n"),
-        "at least 2 rows of data.x cannot be ingested: line 5, column 'n': Cannot convert value: 'oops' to type: INT; \
-         line 6, column 'n': Cannot convert value: '1.0' to type: INT"
+        "at least 2 rows of data.x cannot be ingested: data.x:5:n: Cannot convert value: 'oops' to type: INT; \
+         data.x:6:n: Cannot convert value: '1.0' to type: INT"
     );
     let forgiving = Load::new(two_columns(), &[CSV]).table("ingestionConfig", json!({"continueOnError": true}));
     let (report, rows) = forgiving.run(b"a,n\nx,1\ny,oops\n").unwrap();
     assert_eq!(rows, ["x|1", "y|-2147483648"]);
     assert_eq!((report.rows_indexed, report.rows_incomplete), (2, 1));
-    assert_eq!(
-        report.first_errors[0].to_string(),
-        "data.x line 3, column 'n': Cannot convert value: 'oops' to type: INT"
-    );
+    assert_eq!(report.first_errors[0].to_string(), "data.x:3:n: Cannot convert value: 'oops' to type: INT");
 }
 
 #[test]
@@ -182,12 +179,12 @@ fn records_that_cannot_be_read_are_left_out_and_counted() {
     assert_eq!((report.rows_read, report.rows_indexed, report.rows_rejected), (3, 2, 1));
     assert_eq!(
         report.first_errors[0].to_string(),
-        "data.x line 3: text stands between the closing quote of field 1 and the delimiter"
+        "data.x:3: text stands between the closing quote of field 1 and the delimiter"
     );
     let strict = Load::new(two_columns(), &[CSV, ("recordReader.prop.stopOnError", "true")]);
-    assert!(strict.error("a,n\nx,1\n\"y\"z,2\n").starts_with("data.x line 3: "));
+    assert!(strict.error("a,n\nx,1\n\"y\"z,2\n").starts_with("data.x:3: "));
     let open = Load::new(two_columns(), &[CSV]).error("a,n\nx,1\n\"y,2\nw,3\n");
-    assert_eq!(open, "data.x line 3: a quote opens and never closes");
+    assert_eq!(open, "data.x:3: a quote opens and never closes");
 }
 
 #[test]
@@ -213,14 +210,14 @@ fn json_in_all_shapes() {
     assert_eq!(load.rows("[{\"a\":\"x\",\"n\":1},\n {\"a\":\"y\",\"n\":2}]"), expected);
     assert_eq!(load.rows("{\"a\":\"x\",\"n\":1}{\"a\":\"y\",\"n\":2}"), expected);
     assert_eq!(load.rows("{\n \"a\": \"x\",\n \"n\": 1\n}\n{\n \"a\": \"y\",\n \"n\": 2\n}"), expected);
-    assert_eq!(load.error("this is not json"), "data.x line 1: expected a JSON object, found 'this'");
+    assert_eq!(load.error("this is not json"), "data.x:1: expected a JSON object, found 'this'");
     assert_eq!(
         load.error("{\"a\":\"x\",\"n\":1}\n{\"a\":\"y\""),
-        "data.x line 2: expected ',' or '}', found the end of the file"
+        "data.x:2: expected ',' or '}', found the end of the file"
     );
     assert_eq!(
         load.error("{\"a\":\"x\",\"n\":1}\n{\"a\":\"x\",\"n\":\"not a number\"}\n"),
-        "1 row of data.x cannot be ingested: line 2, column 'n': Cannot convert value: 'not a number' to type: INT"
+        "1 row of data.x cannot be ingested: data.x:2:n: Cannot convert value: 'not a number' to type: INT"
     );
 }
 
@@ -238,7 +235,7 @@ fn many_pieces_keep_order_and_lines() {
     let first: Vec<usize> = rows.iter().map(|r| r.rsplit('|').next().unwrap().parse().unwrap()).collect();
     assert!(first.iter().enumerate().all(|(i, n)| i == *n));
     let bad = format!("{}x,y\n", long_csv(60_000));
-    assert!(load.error(&bad).contains(": line 120002, column 'n': Cannot convert value: 'x' to type: INT"));
+    assert!(load.error(&bad).contains(": data.x:120002:n: Cannot convert value: 'x' to type: INT"));
 }
 
 #[test]
@@ -289,14 +286,8 @@ fn cells_with_several_values() {
     let load = Load::new(fields.clone(), &[CSV]);
     assert_eq!(load.rows("s,n,m\na;,1,1;2;3\nb,2,7\nc,3,\n"), ["a;|1|[1,2,3]", "b|2|[7]", "c|3|[-2147483648]"]);
     let error = load.error("s,n,m\na;b,1,1\nb,2;3,1\n");
-    assert!(
-        error.contains("line 2, column 's': Cannot read single-value from Object[]: [a, b] for column: s"),
-        "{error}"
-    );
-    assert!(
-        error.contains("line 3, column 'n': Cannot read single-value from Object[]: [2, 3] for column: n"),
-        "{error}"
-    );
+    assert!(error.contains("data.x:2:s: Cannot read single-value from Object[]: [a, b] for column: s"), "{error}");
+    assert!(error.contains("data.x:3:n: Cannot read single-value from Object[]: [2, 3] for column: n"), "{error}");
     let off = Load::new(fields, &[CSV, ("recordReader.prop.multiValueDelimiterEnabled", "false")]);
     assert_eq!(off.rows("s,n,m\na;b,1,1\n"), ["a;b|1|[1]"]);
 }

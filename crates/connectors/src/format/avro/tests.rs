@@ -95,7 +95,8 @@ fn every_type_and_codec() {
 fn columns_and_raw_logical_types() {
     let properties = [("enableLogicalTypes".to_owned(), "false".to_owned())];
     let columns = ["day", "i", "nosuch"].map(str::to_owned);
-    let options = ReadOptions { properties: properties.into(), columns: Some(columns.into()) };
+    let options =
+        ReadOptions { properties: properties.into(), columns: Some(columns.into()), ..ReadOptions::default() };
     let rows = read(&file(WriterCodec::Null, 3), &options).unwrap();
     assert_eq!(rows[2].to_json(), "{\"i\":-2,\"day\":18829}");
 }

@@ -8,7 +8,7 @@ fn options(properties: &[(&str, &str)]) -> ReadOptions {
     let properties: BTreeMap<_, _> = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     // Every column of the tests, so that none is left out.
     let columns = ["a", "b", "c", "d", "é", "x y"].map(str::to_owned);
-    ReadOptions { properties, columns: Some(columns.into()) }
+    ReadOptions { properties, columns: Some(columns.into()), ..ReadOptions::default() }
 }
 
 /// Rows as `line:cell|cell`, nulls as `~`, lists as `[p,q]`; rejected records as `line!reason`.

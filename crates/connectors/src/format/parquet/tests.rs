@@ -46,7 +46,7 @@ fn read(content: &[u8], properties: &[(&str, &str)]) -> Result<Vec<String>, Erro
     let path = dir.path().join("f");
     std::fs::write(&path, content).unwrap();
     let properties = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let mut reader = ParquetReader::new(&path, "f.parquet", &ReadOptions { properties, columns: None })?;
+    let mut reader = ParquetReader::new(&path, "f.parquet", &ReadOptions { properties, ..ReadOptions::default() })?;
     let mut out = Vec::new();
     while let Some(job) = reader.next_job()? {
         let batch = job()?;

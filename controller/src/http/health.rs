@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Redirect;
 use serde_json::{Value, json};
 use service::ApiError;
 use service::http::Json;
@@ -25,7 +24,6 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(auth_verify_v2))
         .routes(routes!(invalid_configs))
         .routes(routes!(app_configs))
-        .route("/", axum::routing::get(|| async { Redirect::temporary("/help") }))
 }
 
 /// OK when the controller can do its work

@@ -92,6 +92,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         ("pinot-controller-host", app.cluster.config.host.clone()),
         ("pinot-controller-version", service::VERSION.to_owned()),
     ];
-    let router = router.with_state(app).merge(service::swagger::routes(document, service::swagger::Role::Controller));
+    let swagger = service::swagger::routes(document, service::swagger::Role::Controller);
+    let router = router.with_state(app).merge(swagger).merge(console::routes());
     finish(router, ErrorStyle::Controller, Limits::default(), &headers)
 }

@@ -36,6 +36,8 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    #[error("the segment archive is refused: {reason}")]
+    Archive { reason: String },
     #[error("building segment '{segment}' stopped: a worker thread panicked on column '{column}'")]
     Worker { segment: String, column: String },
 }
@@ -47,7 +49,10 @@ impl Error {
 
     /// The bytes of the file are at fault, so another copy of it may be good.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::UnsupportedVersion { .. } | Self::WrongForm { .. })
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::UnsupportedVersion { .. } | Self::WrongForm { .. } | Self::Archive { .. }
+        )
     }
 }
 

@@ -6,8 +6,10 @@
 //! - [`creator::SegmentCreator`] takes batches of rows and writes a file in hot form.
 //! - [`ImmutableSegment`] maps such a file; queries see it through [`SegmentReader`].
 //! - [`packed`] turns it into the deep store's form and back.
+//! - [`archive`] wraps the packed form as users carry it, a `.tar.gz`, and takes it apart.
 //! - [`reload`] writes it again with other indexes or new columns.
 
+pub mod archive;
 pub mod creator;
 mod error;
 pub mod format;

@@ -5,6 +5,7 @@
 //! crate binds the port, speaks HTTP/1 and HTTP/2, bounds what comes in, turns panics and refusals into the error
 //! bodies that clients of that role expect, and stops everything in order.
 
+pub mod app_configs;
 pub mod backoff;
 pub mod config;
 pub mod grpc;

@@ -7,6 +7,7 @@
 mod body;
 mod error;
 mod layers;
+pub mod loggers;
 mod server;
 
 pub use body::{Json, collect};

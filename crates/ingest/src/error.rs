@@ -22,6 +22,9 @@ pub enum Error {
     /// Rows that cannot be ingested under the table's policy. `first` holds at most [`RowError::KEPT`].
     #[error("{}", rows_text(.file, *.bad_rows, .first))]
     Rows { file: String, bad_rows: u64, first: Vec<RowError> },
+    /// No schema can be proposed for a source.
+    #[error("no schema can be made of {source_name}: {reason}")]
+    Infer { source_name: String, reason: String },
     #[error("{file} holds no rows and fail.on.empty.segment is true")]
     NoRows { file: String },
     #[error("invalid batch config '{key}' = '{value}': {reason}")]

@@ -8,7 +8,9 @@
 
 pub mod batch;
 pub mod convert;
+pub mod dry_run;
 pub mod error;
+pub mod infer;
 pub mod pipeline;
 pub mod progress;
 

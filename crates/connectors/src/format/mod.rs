@@ -14,6 +14,7 @@ mod json;
 mod meter;
 mod parquet;
 mod raw;
+mod shape;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +26,7 @@ pub use self::{
     field::Field,
     meter::Meter,
     raw::{RECORD_COLUMN, RawBatch, RawColumn, Rejected, RowLines, TextColumn, TextTable},
+    shape::{Shape, read_avro_schema},
 };
 use crate::Error;
 

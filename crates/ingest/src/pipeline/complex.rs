@@ -36,10 +36,10 @@ impl ComplexTypes {
         }
     }
 
-    /// Flattens and unnests all records of a batch; only `wanted` fields are kept.
-    pub fn apply(&self, raw: RawBatch, wanted: &HashSet<&str>, faults: &mut Faults<'_>) -> Rows {
+    /// Flattens and unnests all records of a batch; only `wanted` fields are kept (`None`: all).
+    pub fn apply(&self, raw: RawBatch, wanted: Option<&HashSet<&str>>, faults: &mut Faults<'_>) -> Rows {
         let lines = raw.row_lines.clone();
-        let mut columns: HashMap<&str, Vec<Field>> = HashMap::new();
+        let mut columns: HashMap<String, Vec<Field>> = HashMap::new();
         let mut sources: Vec<u32> = Vec::new();
         for (source, record) in whole_records(raw).into_iter().enumerate() {
             let flat = self.record(record);
@@ -55,11 +55,15 @@ impl ComplexTypes {
                 let row = sources.len();
                 sources.push(source as u32);
                 for (key, value) in record {
-                    if let Some(name) = wanted.get(key.as_str()) {
-                        let column = columns.entry(name).or_default();
-                        column.resize(row, Field::Null);
-                        column.push(value);
+                    if wanted.is_some_and(|w| !w.contains(key.as_str())) {
+                        continue;
                     }
+                    let column = match columns.get_mut(&key) {
+                        Some(column) => column,
+                        None => columns.entry(key).or_default(),
+                    };
+                    column.resize(row, Field::Null);
+                    column.push(value);
                 }
             }
         }
@@ -67,7 +71,7 @@ impl ComplexTypes {
         let mut out = Rows::new(RawBatch { rows, row_lines: lines.select(&sources), ..RawBatch::default() });
         for (name, mut values) in columns {
             values.resize(rows, Field::Null);
-            out.set(name, Column::Raw(RawColumn::Fields(values)));
+            out.set(&name, Column::Raw(RawColumn::Fields(values)));
         }
         out
     }

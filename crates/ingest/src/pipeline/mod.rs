@@ -15,7 +15,7 @@ mod transform;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -24,7 +24,7 @@ use arrow::{
     compute::filter_record_batch,
     datatypes::{Field as ArrowField, Schema as ArrowSchema, SchemaRef},
 };
-use connectors::format::{RawBatch, RawColumn};
+use connectors::format::{Field, RawBatch, RawColumn};
 use functions::Data;
 use model::{Schema, TableConfig};
 
@@ -84,7 +84,17 @@ impl Processed {
     pub const KEPT_FAULTS: usize = 10;
 }
 
+/// Rows that no schema was applied to.
+pub(crate) struct Loose {
+    pub rows: Vec<BTreeMap<String, Field>>,
+    pub rows_read: u64,
+    pub rows_filtered: u64,
+    pub faults: Vec<RowFault>,
+    pub faulty_rows: u64,
+}
+
 /// The faults of one batch while it is processed.
+#[derive(Default)]
 struct Faults<'a> {
     rows: HashSet<usize>,
     kept: Vec<(usize, Arc<str>, String)>,
@@ -159,18 +169,8 @@ impl Pipeline {
     /// Takes a batch through all steps. `now_ms` is what `now()` gives.
     pub fn run(&self, raw: RawBatch, now_ms: i64) -> Result<Processed, Error> {
         let rows_read = raw.rows as u64;
-        let mut faults = Faults { rows: HashSet::new(), kept: Vec::new(), dropped: None };
-        let mut rows = match &self.complex {
-            Some(complex) => complex.apply(raw, &self.wanted(), &mut faults),
-            None => Rows::new(raw),
-        };
-        self.transforms.apply(&mut rows, now_ms, &self.schema, &mut faults);
-        let dropped =
-            self.filter.as_ref().and_then(|f| transform::filter(f, &mut rows, now_ms, &self.schema, &mut faults));
-        if let Some(dropped) = &dropped {
-            faults.rows.retain(|&row| !dropped[row]);
-            faults.kept.retain(|(row, _, _)| !dropped[*row]);
-        }
+        let mut faults = Faults::default();
+        let (rows, dropped) = self.rows(raw, now_ms, Some(&self.wanted()), &mut faults);
         faults.dropped = dropped.as_deref();
         let mut sanitized = 0;
         let mut arrays = Vec::with_capacity(self.columns.len());
@@ -201,6 +201,45 @@ impl Pipeline {
             }
         };
         Ok(Processed { batch, rows_read, rows_filtered, faults: first_faults(kept, &lines), faulty_rows, sanitized })
+    }
+
+    /// The steps before the schema: complex types, transforms, filter. Gives the rows and which of them are dropped.
+    fn rows(
+        &self,
+        raw: RawBatch,
+        now_ms: i64,
+        wanted: Option<&HashSet<&str>>,
+        faults: &mut Faults<'_>,
+    ) -> (Rows, Option<Vec<bool>>) {
+        let mut rows = match &self.complex {
+            Some(complex) => complex.apply(raw, wanted, faults),
+            None => Rows::new(raw),
+        };
+        self.transforms.apply(&mut rows, now_ms, &self.schema, faults);
+        let dropped = self.filter.as_ref().and_then(|f| transform::filter(f, &mut rows, now_ms, &self.schema, faults));
+        if let Some(dropped) = &dropped {
+            faults.rows.retain(|&row| !dropped[row]);
+            faults.kept.retain(|(row, _, _)| !dropped[*row]);
+        }
+        (rows, dropped)
+    }
+
+    /// The steps before the schema, for a batch of whole records: every field that a row then has.
+    pub(crate) fn run_loose(&self, raw: RawBatch, now_ms: i64) -> Loose {
+        let rows_read = raw.rows as u64;
+        let mut faults = Faults::default();
+        let raw = if self.complex.is_some() { raw } else { rows::opened(raw) };
+        let (rows, dropped) = self.rows(raw, now_ms, None, &mut faults);
+        let is_dropped = |row: usize| dropped.as_ref().is_some_and(|d| d[row]);
+        let kept: Vec<BTreeMap<String, Field>> =
+            (0..rows.len).filter(|&row| !is_dropped(row)).map(|row| rows.record(row)).collect();
+        Loose {
+            rows_read,
+            rows_filtered: (rows.len - kept.len()) as u64,
+            rows: kept,
+            faulty_rows: faults.rows.len() as u64,
+            faults: first_faults(faults.kept, &rows.lines),
+        }
     }
 
     /// Every name that a later step may ask for.

@@ -1,12 +1,15 @@
 //! The rows of one batch on their way through the steps.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray},
     datatypes::DataType as ArrowType,
 };
-use connectors::format::{Field, RawBatch, RawColumn, RowLines};
+use connectors::format::{Field, RECORD_COLUMN, RawBatch, RawColumn, RowLines};
 use functions::{Data, Vector};
 use model::{ColumnType, DataType, MaxLengthExceedStrategy};
 
@@ -47,6 +50,12 @@ impl Rows {
         self.columns.remove(name);
     }
 
+    /// All that a row has, by name.
+    pub fn record(&self, row: usize) -> BTreeMap<String, Field> {
+        let present = self.columns.iter().filter(|(_, column)| !column.is_null(row));
+        present.map(|(name, column)| (name.to_string(), column.field(row))).collect()
+    }
+
     /// The column as functions take it; without values it is a NULL constant of `declared`, or of no type.
     pub fn vector(&mut self, name: &str) -> Vector {
         if let Some(vector) = self.vectors.get(name) {
@@ -59,6 +68,35 @@ impl Rows {
         self.vectors.insert(name.into(), vector.clone());
         vector
     }
+}
+
+/// A batch of whole records with a column for each of their fields. Other batches stay as they are.
+pub(super) fn opened(mut raw: RawBatch) -> RawBatch {
+    if !matches!(&raw.columns[..], [(name, RawColumn::Fields(_))] if &**name == RECORD_COLUMN) {
+        return raw;
+    }
+    let Some((_, RawColumn::Fields(records))) = raw.columns.pop() else { return raw };
+    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+    let mut columns: Vec<(Arc<str>, Vec<Field>)> = Vec::new();
+    for (row, record) in records.into_iter().enumerate() {
+        let Field::Map(entries) = record else { continue };
+        for (name, value) in entries {
+            let place = match places.get(name.as_str()) {
+                Some(&place) => place,
+                None => {
+                    let name: Arc<str> = name.into();
+                    columns.push((name.clone(), Vec::new()));
+                    places.insert(name, columns.len() - 1);
+                    columns.len() - 1
+                }
+            };
+            let values = &mut columns[place].1;
+            values.resize(row, Field::Null);
+            values.push(value);
+        }
+    }
+    raw.columns = columns.into_iter().map(|(name, values)| (name, RawColumn::Fields(values))).collect();
+    raw
 }
 
 impl Column {

@@ -245,3 +245,34 @@ fn enrichers_overwrite_and_come_first() {
     let other = json!({"enrichmentConfigs": [{"enricherType": "clpEnricher"}]});
     assert!(Case::new(&[("a", "STRING")], other).refused().contains("'clpEnricher' is not supported"));
 }
+
+#[test]
+fn a_dry_run_shows_what_a_row_has_before_the_schema() {
+    let config = json!({
+        "filterConfig": {"filterFunction": "n > 2"},
+        "transformConfigs": [{"columnName": "up", "transformFunction": "upper(s)"}],
+        "complexTypeConfig": {"fieldsToUnnest": ["l"]},
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.json");
+    std::fs::write(&path, "{\"s\":\"a\",\"n\":1,\"o\":{\"p\":2},\"l\":[{\"k\":1},{\"k\":2}]}\n{\"n\":3}\n{\"z\":null}")
+        .unwrap();
+    let mut seen = Vec::new();
+    let mut run = |config: Json| {
+        let table = json!({"tableName": "t", "tableType": "OFFLINE", "segmentsConfig": {"replication": "1"}, "tenants": {},
+                           "tableIndexConfig": {}, "metadata": {}, "ingestionConfig": config});
+        let table = TableConfig::from_json(&table).unwrap();
+        seen.clear();
+        let report = crate::dry_run::run(&path, Format::Json, &Default::default(), &table, NOW_MS, &mut |row| {
+            seen.push(Field::Map(row.into_iter().collect()).to_json());
+            Ok(())
+        });
+        (report.unwrap(), seen.clone())
+    };
+    let (report, rows) = run(config);
+    let flat = |k: u32| format!("{{\"l.k\":{k},\"n\":1,\"o.p\":2,\"s\":\"a\",\"up\":\"A\"}}");
+    assert_eq!(rows, [flat(1), flat(2), "{}".to_owned()]);
+    assert_eq!((report.rows_read, report.rows_filtered, report.rows_faulty), (3, 1, 0));
+    let (_, rows) = run(transforms(&[("twice", "n + n")]));
+    assert_eq!(rows[0], "{\"l\":[{\"k\":1},{\"k\":2}],\"n\":1,\"o\":{\"p\":2},\"s\":\"a\",\"twice\":2.0}");
+}

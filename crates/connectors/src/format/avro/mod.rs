@@ -16,7 +16,7 @@ use self::{
     decode::Decoder,
     schema::{AvroSchema, Type},
 };
-use super::{DecodeJob, Field, RawBatch, RawColumn, ReadOptions, RecordReader, RowLines, raw::RECORD_COLUMN};
+use super::{DecodeJob, Field, RawBatch, RawColumn, ReadOptions, RecordReader, RowLines, Shape, raw::RECORD_COLUMN};
 use crate::Error;
 
 /// Blocks are gathered up to this size (as they lie in the file) for one piece.
@@ -50,6 +50,16 @@ struct Shared {
     targets: Vec<Option<usize>>,
     names: Vec<Arc<str>>,
     whole: bool,
+}
+
+/// The schema inside a container, as text.
+pub(super) fn schema_text(mut input: impl Read) -> Result<String, String> {
+    Header::read(&mut input).map(|header| header.schema)
+}
+
+/// The shape of a schema, without the meaning of logical types.
+pub(super) fn shape(schema: &str) -> Result<Shape, String> {
+    AvroSchema::parse(schema, false)?.shape()
 }
 
 struct Block {

@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 
-use model::parse::MAX_DECIMAL_SCALE;
+use model::{DataType, parse::MAX_DECIMAL_SCALE};
 use serde_json::Value;
+
+use crate::format::Shape;
+
+const MAX_SHAPES: u32 = 100_000;
 
 /// Index of a type in its schema.
 pub(super) type TypeId = usize;
@@ -57,6 +61,42 @@ impl AvroSchema {
 
     pub fn get(&self, id: TypeId) -> &Type {
         self.types.get(id).unwrap_or(&Type::Null)
+    }
+
+    /// The kinds of values that it describes.
+    pub fn shape(&self) -> Result<Shape, String> {
+        self.shape_of(0, &mut Vec::new(), &mut { MAX_SHAPES })
+    }
+
+    fn shape_of(&self, id: TypeId, inside: &mut Vec<TypeId>, left: &mut u32) -> Result<Shape, String> {
+        if inside.contains(&id) {
+            return Err("its schema has a record that holds itself, which no columns can show".to_owned());
+        }
+        // Types that are named again and again can unfold to any number.
+        *left = left.checked_sub(1).ok_or_else(|| format!("its schema unfolds to more than {MAX_SHAPES} fields"))?;
+        inside.push(id);
+        let mut child = |id: TypeId| self.shape_of(id, inside, left);
+        let shape = match self.get(id) {
+            Type::Null => Shape::Null,
+            Type::Boolean => Shape::Scalar(DataType::Boolean),
+            Type::Int | Type::Date | Type::TimeMillis => Shape::Scalar(DataType::Int),
+            Type::Long | Type::TimestampMillis | Type::TimestampMicros | Type::TimeMicros => {
+                Shape::Scalar(DataType::Long)
+            }
+            Type::Float => Shape::Scalar(DataType::Float),
+            Type::Double => Shape::Scalar(DataType::Double),
+            Type::Bytes | Type::Fixed(_) | Type::Decimal { .. } => Shape::Scalar(DataType::Bytes),
+            Type::Text | Type::Enum(_) => Shape::Scalar(DataType::String),
+            Type::List(item) => Shape::List(Box::new(child(*item)?)),
+            Type::Map(_) => Shape::Map,
+            Type::Union(branches) => Shape::Union(branches.iter().map(|b| child(*b)).collect::<Result<_, _>>()?),
+            Type::Record(fields) => {
+                let fields = fields.iter().map(|(name, ty)| Ok((name.clone(), child(*ty)?)));
+                Shape::Record(fields.collect::<Result<_, String>>()?)
+            }
+        };
+        inside.pop();
+        Ok(shape)
     }
 }
 

@@ -54,6 +54,21 @@ impl<R: Read + Send> JsonReader<R> {
         }
     }
 
+    /// The first record, exactly as it is written. `None` when there is none.
+    pub fn first_record(mut self) -> Result<Option<Field>, Error> {
+        let end = self.fill()?;
+        let mut parser = Parser::exact(&self.pending[..end]);
+        if parser.peek() == Some(b'[') {
+            parser.pass();
+        }
+        if matches!(parser.peek(), None | Some(b']')) {
+            return Ok(None);
+        }
+        let line = u64::from(parser.line()) + 1;
+        let record = parser.value();
+        record.map(Some).map_err(|reason| Error::Record { file: self.shared.file.clone(), line, reason })
+    }
+
     /// Reads on until `pending` holds a whole object, then says where the last one ends.
     fn fill(&mut self) -> Result<usize, Error> {
         let mut want = self.chunk_bytes;

@@ -18,6 +18,45 @@ pub fn normalise(args: impl IntoIterator<Item = String>) -> Vec<String> {
     out
 }
 
+/// Flags whose value is a secret.
+const SECRET_FLAGS: &[&str] =
+    &["password", "authToken", "personalAccessToken", "kafkaPassword", "awsSecretKey", "token"];
+/// Parts of keys whose value is a secret, as in `-configOverride a.password=x`.
+const SECRET_KEYS: &[&str] = &["password", "secret", "token", "accesskey", "saskey"];
+const MASK: &str = "*****";
+
+/// The words typed, fit to be shown: secrets are masked, and a word with blanks is quoted.
+pub fn masked(typed: &[String]) -> Vec<String> {
+    let mut secret = false;
+    let mut out = Vec::with_capacity(typed.len());
+    for word in typed {
+        let flag = word.strip_prefix("--").or_else(|| word.strip_prefix('-'));
+        let shown = match flag {
+            _ if secret => MASK.to_owned(),
+            Some(flag) => match flag.split_once('=') {
+                Some((name, _)) if SECRET_FLAGS.contains(&name) => format!("-{name}={MASK}"),
+                _ => mask_pairs(word),
+            },
+            None => mask_pairs(word),
+        };
+        secret = !secret && flag.is_some_and(|flag| SECRET_FLAGS.contains(&flag));
+        let quoted = shown.is_empty() || shown.contains(|c: char| c.is_whitespace() || c == '"');
+        out.push(if quoted { format!("'{shown}'") } else { shown });
+    }
+    out
+}
+
+/// Masks the values of `key=value,key2=value2` whose key speaks of a secret.
+fn mask_pairs(word: &str) -> String {
+    let mask = |pair: &str| match pair.split_once('=') {
+        Some((key, _)) if SECRET_KEYS.iter().any(|part| key.to_ascii_lowercase().contains(part)) => {
+            format!("{key}={MASK}")
+        }
+        _ => pair.to_owned(),
+    };
+    word.split(',').map(mask).collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +79,18 @@ mod tests {
     fn a_statement_that_begins_with_a_dash_is_left_alone() {
         let args = normalise(["-- a comment\nselect 1".to_owned(), "-x y".to_owned()]);
         assert_eq!(args, ["-- a comment\nselect 1", "-x y"]);
+    }
+
+    #[test]
+    fn secrets_are_not_repeated() {
+        for (typed, seen) in [
+            ("AddTable -user u -password p -exec", "AddTable -user u -password ***** -exec"),
+            ("AddTable --authToken Basic -exec", "AddTable --authToken ***** -exec"),
+            ("x -authToken=abc -password -password", "x -authToken=***** -password *****"),
+            ("x -configOverride a.b=c,s3.secretKey=d,e=f", "x -configOverride a.b=c,s3.secretKey=*****,e=f"),
+        ] {
+            let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
+            assert_eq!(masked(&words).join(" "), seen);
+        }
     }
 }

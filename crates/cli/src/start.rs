@@ -16,7 +16,8 @@ use proto::{ClusterClient, GrpcClusterClient};
 use server::{Fetcher, Server, ServerConfig, ServerHandle};
 use service::{Properties, shutdown};
 
-use crate::commands::CONTROLLER_ADDRESS;
+/// The key under which roles find the controller.
+pub const CONTROLLER_ADDRESS: &str = "cuvee.controller.address";
 
 /// The file of the cluster state; default `<controller.data.dir>/.metadata/cluster.redb`.
 const METADATA_FILE: &str = "cuvee.controller.metadata.file";

@@ -9,7 +9,7 @@ use reqwest::multipart;
 use serde_json::json;
 use service::{Properties, shutdown};
 
-use crate::{ask, commands::QuickStart, start::AllInOne};
+use crate::{ask, start::AllInOne, verbs::quick_start::QuickStart};
 
 /// What is asked at the end, and what the user is shown to ask next.
 const QUERIES: &[&str] = &[

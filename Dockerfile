@@ -27,6 +27,7 @@ ENV PINOT_HOME=/opt/pinot
 WORKDIR /opt/pinot
 COPY packaging/docker/pinot-admin.sh packaging/docker/healthcheck.sh /opt/pinot/bin/
 COPY packaging/conf /opt/pinot/conf/
+RUN sed -i 's|/var/lib/cuvee|/opt/pinot/data|' /opt/pinot/conf/*.conf
 COPY examples /opt/pinot/examples/
 USER pinot
 VOLUME /opt/pinot/data

@@ -40,13 +40,22 @@ pub enum SegmentNaming {
     /// A name of its own.
     Fixed(String),
     /// `prefix_minTime_maxTime_postfix_sequence`, parts left out where there are none.
-    Simple { prefix: String, with_time: bool, postfix: Option<String>, sequence: Option<u32> },
+    Simple { prefix: String, with_time: bool, end: NameEnd },
     /// `prefix_yyyy-MM-dd_yyyy-MM-dd_postfix_sequence`; without dates for tables that are refreshed.
-    NormalizedDate { prefix: String, pattern: Option<&'static str>, postfix: Option<String>, sequence: Option<u32> },
+    NormalizedDate { prefix: String, pattern: Option<&'static str>, end: NameEnd },
+}
+
+/// What stands behind prefix and times, each part where there is one.
+#[derive(Clone, Debug, Default)]
+pub struct NameEnd {
+    postfix: Option<String>,
+    sequence: Option<u32>,
+    uuid: Option<String>,
 }
 
 impl SegmentNaming {
-    /// The generator that a batch config map asks for. Without a postfix and a sequence the clock makes names unique.
+    /// The generator that a batch config map asks for. Outside of jobs, which number their files, the clock makes names
+    /// without a postfix unique.
     pub fn from_config_map(map: &BTreeMap<String, String>, context: NamingContext) -> Result<Self, Error> {
         let configs: BTreeMap<String, String> =
             map.iter().filter_map(|(k, v)| Some((k.strip_prefix(CONFIGS)?.to_owned(), v.clone()))).collect();
@@ -60,20 +69,18 @@ impl SegmentNaming {
         let kind = map.get("segmentNameGenerator.type").map_or("simple", |k| k.trim());
         let prefix = get("segment.name.prefix");
         let mut postfix = get("segment.name.postfix");
+        let numbered = context.sequence_id.is_some();
         let sequence = context.sequence_id.filter(|_| !is_set("exclude.sequence.id").unwrap_or(false));
-        if postfix.is_none() && sequence.is_none() {
+        if postfix.is_none() && !numbered {
             postfix = Some(context.now_ms.to_string());
         }
-        if is_set("append.uuid.to.segment.name")? {
-            let uuid = uuid::Uuid::new_v4().to_string();
-            postfix = Some(postfix.map_or(uuid.clone(), |p| format!("{p}_{uuid}")));
-        }
+        let uuid = is_set("append.uuid.to.segment.name")?.then(|| uuid::Uuid::new_v4().to_string());
+        let end = NameEnd { postfix, sequence, uuid };
         Ok(match kind.to_ascii_lowercase().as_str() {
             "" | "simple" => Self::Simple {
                 prefix: prefix.unwrap_or(context.raw_table),
                 with_time: !is_set("exclude.time.in.segment.name")?,
-                postfix,
-                sequence,
+                end,
             },
             "fixed" => {
                 let name = get("segment.name");
@@ -84,9 +91,12 @@ impl SegmentNaming {
                 let hourly = context.push_frequency.is_some_and(|f| f.eq_ignore_ascii_case("HOURLY"));
                 let pattern = if hourly { "yyyy-MM-dd-HH" } else { "yyyy-MM-dd" };
                 let prefix = prefix.unwrap_or(context.raw_table);
-                Self::NormalizedDate { prefix, pattern: append.then_some(pattern), postfix, sequence }
+                Self::NormalizedDate { prefix, pattern: append.then_some(pattern), end }
             }
-            "inputfile" => Self::Fixed(input_file(&get, &context.input_path, &bad)?),
+            "inputfile" => {
+                let name = input_file(&get, &context.input_path, &bad)?;
+                Self::Fixed(end.uuid.map_or(name.clone(), |uuid| format!("{name}_{uuid}")))
+            }
             "uuid" => Self::Fixed(format!("{}_{}", prefix.unwrap_or(context.raw_table), uuid::Uuid::new_v4())),
             "uploadedrealtime" => {
                 let partition = get("segment.partitionId");
@@ -96,7 +106,7 @@ impl SegmentNaming {
                 let time = get("segment.uploadTimeMs").and_then(|t| t.parse().ok()).unwrap_or(context.now_ms);
                 let stamp = pattern_text("yyyyMMdd'T'HHmm'Z'", time);
                 let prefix = prefix.unwrap_or_else(|| "uploaded".to_owned());
-                let suffix = postfix.unwrap_or_else(|| context.now_ms.to_string());
+                let suffix = end.postfix.unwrap_or_else(|| context.now_ms.to_string());
                 Self::Fixed(format!("{prefix}__{}__{partition}__{stamp}__{suffix}", context.raw_table))
             }
             _ => {
@@ -113,28 +123,29 @@ impl SegmentNaming {
     pub(super) fn name(&self, times: &TimeRange) -> Result<String, Error> {
         let name = match self {
             Self::Fixed(name) => name.clone(),
-            Self::Simple { prefix, with_time, postfix, sequence } => {
+            Self::Simple { prefix, with_time, end } => {
                 let range = times.texts().filter(|_| *with_time);
-                joined(prefix, range, postfix, *sequence)
+                joined(prefix, range, end)
             }
-            Self::NormalizedDate { prefix, pattern, postfix, sequence } => {
+            Self::NormalizedDate { prefix, pattern, end } => {
                 let dates = pattern.and_then(|pattern| {
                     let (min, max) = times.millis()?;
                     Some((pattern_text(pattern, min), pattern_text(pattern, max)))
                 });
-                joined(prefix, dates, postfix, *sequence)
+                joined(prefix, dates, end)
             }
         };
         checked(name)
     }
 }
 
-fn joined(prefix: &str, range: Option<(String, String)>, postfix: &Option<String>, sequence: Option<u32>) -> String {
+fn joined(prefix: &str, range: Option<(String, String)>, end: &NameEnd) -> String {
     let mut name = prefix.to_owned();
     let (min, max) = range.unzip();
     // Times of text columns may hold characters that a file's name cannot have.
     let times = [min, max].into_iter().flatten().map(|t| t.replace(forbidden, "-"));
-    for part in times.chain(postfix.clone()).chain(sequence.map(|s| s.to_string())) {
+    let sequence = end.sequence.map(|s| s.to_string());
+    for part in times.chain(end.postfix.clone()).chain(sequence).chain(end.uuid.clone()) {
         name.push('_');
         name.push_str(&part);
     }
@@ -173,14 +184,15 @@ fn input_file(
     let pattern =
         get("file.path.pattern").ok_or_else(|| bad("file.path.pattern", "", "the inputFile generator needs it"))?;
     let template = get("segment.name.template").unwrap_or_else(|| "${filePathPattern:\\1}".to_owned());
-    let regex = regex::Regex::new(&pattern).map_err(|e| bad("file.path.pattern", &pattern, &e.to_string()))?;
+    // The whole path has to match.
+    let regex = regex::Regex::new(&format!("^(?:{pattern})$"))
+        .map_err(|e| bad("file.path.pattern", &pattern, &e.to_string()))?;
     let Some(found) = regex.captures(path) else {
-        // A path that does not match keeps its own name.
-        let base = path.rsplit('/').next().unwrap_or(path);
-        return Ok(base.replace(forbidden, "_"));
+        // A path that does not match becomes the name.
+        return Ok(path.trim_start_matches('/').replace(['/', '.'], "_").replace(forbidden, "_"));
     };
     let mut name = template;
-    for group in (0..found.len()).rev() {
+    for group in (1..found.len()).rev() {
         let text = found.get(group).map_or("", |m| m.as_str());
         name = name.replace(&format!("${{filePathPattern:\\{group}}}"), text);
     }
@@ -303,5 +315,58 @@ impl Tracked {
         if higher {
             self.max = Some(max);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name of a file of `t`, times 5 to 7, number 3.
+    fn check(configs: &[(&str, &str)], expected: &str) {
+        let map = configs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let context = NamingContext {
+            raw_table: "t".to_owned(),
+            push_type: "APPEND".to_owned(),
+            push_frequency: None,
+            input_path: "/data/2024/events.part.json".to_owned(),
+            sequence_id: Some(3),
+            now_ms: 1_700_000_000_000,
+        };
+        let tracked = Tracked {
+            name: "ts".to_owned(),
+            format: DateTimeFormat::parse("EPOCH|DAYS").ok(),
+            default: Value::Int(0),
+            min: Some(Value::Int(5)),
+            max: Some(Value::Int(7)),
+        };
+        let times = TimeRange { column: Some(tracked), rows: true };
+        let named = SegmentNaming::from_config_map(&map, context).and_then(|naming| naming.name(&times));
+        let got = named.unwrap_or_else(|e| e.to_string());
+        match expected.strip_suffix('*') {
+            Some(start) => assert!(got.starts_with(start) && got.len() == start.len() + 36, "{configs:?}: {got}"),
+            None => assert_eq!(got, expected, "{configs:?}"),
+        }
+    }
+
+    #[test]
+    fn names_of_a_job_s_files() {
+        let kind = |k| ("segmentNameGenerator.type", k);
+        check(&[], "t_5_7_3");
+        check(&[("segment.name.postfix", "p"), ("segment.name.prefix", "x")], "x_5_7_p_3");
+        check(&[("exclude.time.in.segment.name", "true")], "t_3");
+        check(&[("append.uuid.to.segment.name", "true")], "t_5_7_3_*");
+        check(&[kind("normalizedDate")], "t_1970-01-06_1970-01-08_3");
+        check(&[kind("normalizedDate"), ("exclude.sequence.id", "true")], "t_1970-01-06_1970-01-08");
+        check(&[kind("fixed"), ("segment.name", "one")], "one");
+        check(&[kind("uuid")], "t_*");
+        let template = ("segment.name.template", "t_${filePathPattern:\\2}_${filePathPattern:\\1}");
+        check(&[kind("inputFile"), ("file.path.pattern", ".*/(\\d+)/([^.]+).*"), template], "t_events_2024");
+        check(&[kind("inputFile"), ("file.path.pattern", "(\\d+)/([^.]+)"), template], "data_2024_events_part_json");
+        check(
+            &[kind("uploadedRealtime"), ("segment.partitionId", "2"), ("segment.name.postfix", "a")],
+            "uploaded__t__2__20231114T2213Z__a",
+        );
+        check(&[kind("inputFile")], "invalid batch config 'file.path.pattern' = '': the inputFile generator needs it");
     }
 }

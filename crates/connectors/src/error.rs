@@ -18,11 +18,17 @@ pub enum Error {
         source: io::Error,
     },
     /// A format name that nobody knows.
-    #[error("unknown inputFormat '{0}', expected one of csv, json, avro, gzipped_avro, parquet")]
+    #[error("unknown inputFormat '{0}', expected one of csv, json, avro, gzipped_avro, parquet, orc, proto, arrow")]
     UnknownFormat(String),
     /// A format that Pinot has and this build cannot read.
-    #[error("inputFormat '{0}' is not supported for files yet, use csv, json, avro or parquet")]
-    UnsupportedFormat(String),
+    #[error("inputFormat '{name}' is not supported: {reason}")]
+    UnsupportedFormat { name: String, reason: &'static str },
+    /// A class of the user's own, or one that is misspelled.
+    #[error(
+        "unknown record reader class '{0}': classes cannot be loaded, only those that come with csv, json, avro, \
+         parquet, orc and proto are known"
+    )]
+    UnknownReader(String),
     #[error("invalid reader property '{key}' = '{value}': {reason}")]
     Property { key: String, value: String, reason: String },
     /// The file as a whole cannot be read as what it is said to be.
@@ -47,6 +53,16 @@ pub enum Error {
     },
     #[error("deep store: {path} has checksum {found:08x} where {expected:08x} is expected")]
     Checksum { path: String, expected: u32, found: u32 },
+    #[error("deep store: {path} has {found} bytes where {expected} were sent")]
+    Cut { path: String, expected: u64, found: u64 },
+    /// What somebody has named is not looked at: the place, or the way it is named, is not allowed.
+    #[error("{what} is refused: {reason}")]
+    Refused { what: String, reason: String },
+    /// What somebody has named cannot be had.
+    #[error("{uri}: {reason}")]
+    NoSource { uri: String, reason: String },
+    #[error("HTTP {url}: {reason}")]
+    Http { url: String, reason: String },
     #[error("deep store: local file {}", path.display())]
     LocalFile {
         path: PathBuf,
@@ -58,6 +74,6 @@ pub enum Error {
 impl Error {
     /// Whether trying the same again may help.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store { .. } | Self::Checksum { .. })
+        matches!(self, Self::Store { .. } | Self::Checksum { .. } | Self::Cut { .. })
     }
 }

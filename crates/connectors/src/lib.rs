@@ -1,13 +1,15 @@
 //! The outside world: input file formats and the deep store.
 //!
 //! [`format`] reads files (CSV, JSON, Avro, Parquet; plain, gzip or zstd) into batches of raw values;
-//! [`deep_store`] keeps committed segments. Each has an in-memory twin or takes any reader, so that tests need no
-//! outside service.
+//! [`deep_store`] keeps committed segments; [`remote`] fetches one file from wherever a URI says, as far as [`net`]
+//! lets it. Each has an in-memory twin or takes any reader, so that tests need no outside service.
 //!
 //! Never here: schemas being applied, transforms, type conversion (that is `ingest`), segment bytes, SQL.
 
 pub mod deep_store;
 pub mod error;
 pub mod format;
+pub mod net;
+pub mod remote;
 
 pub use error::Error;

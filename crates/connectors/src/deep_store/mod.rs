@@ -4,6 +4,7 @@
 //! file's CRC-32 is checked after it was written and, where the caller knows it, after it was fetched.
 
 mod checksum;
+pub(crate) mod cloud;
 mod path;
 mod retry;
 
@@ -18,13 +19,15 @@ use std::{
 
 use futures::TryStreamExt as _;
 use object_store::{
-    ObjectStore, ObjectStoreExt as _, WriteMultipart, local::LocalFileSystem, memory::InMemory, path::Path as StorePath,
+    ObjectStore, ObjectStoreExt as _, WriteMultipart, local::LocalFileSystem, memory::InMemory,
+    path::Path as StorePath, prefix::PrefixStore,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 pub use self::{checksum::file_checksum, retry::RetryPolicy};
-use crate::Error;
+use crate::{Error, net::Reach};
 
+/// Larger files go up in parts of this size.
 const PART_BYTES: usize = 8 << 20;
 
 /// What is known of a stored file.
@@ -49,32 +52,57 @@ pub struct DeepStore {
     store: Arc<dyn ObjectStore>,
     /// The same store where it is a local directory: its files are synced to disk before a put is done.
     local: Option<Arc<LocalFileSystem>>,
+    /// The store compares checksums itself before it takes a file.
+    checks: bool,
     url: Arc<str>,
     retry: RetryPolicy,
 }
 
 impl DeepStore {
-    /// Opens the store that a URL names: `file:///dir`, a plain directory (created when missing), or
-    /// `memory://name` (a store of its own, for tests).
+    /// Opens the store that a URL names: `file:///dir`, a plain directory (created when missing), `s3://bucket/dir`,
+    /// `gs://bucket/dir`, `abfs://container@account.dfs.core.windows.net/dir`, `adl2://container/dir`, or
+    /// `memory://name` (a store of its own, for tests). Nothing is asked over the network yet.
     ///
-    /// `options`: `retry.attempts` (3), `retry.initial.delay.ms` (100), `retry.max.delay.ms` (5000).
+    /// `options`: what Pinot has under `pinot.<role>.storage.factory.`, as `s3.region`, `s3.accessKey`, `gs.gcpKey`,
+    /// `adl2.accountName`, `class.<scheme>`; and `retry.attempts` (3), `retry.initial.delay.ms` (100),
+    /// `retry.max.delay.ms` (5000).
     pub fn new(url: &str, options: &BTreeMap<String, String>) -> Result<Self, Error> {
         let config = |reason: String| Error::StoreConfig { url: url.to_owned(), reason };
         let retry = RetryPolicy::from_options(options).map_err(config)?;
-        let (scheme, rest) = url.split_once("://").unwrap_or(("file", url));
-        match scheme.to_ascii_lowercase().as_str() {
+        let scheme = crate::remote::scheme(url).unwrap_or_else(|| "file".to_owned());
+        match scheme.as_str() {
             "file" => {
+                let rest = url.split_once(':').filter(|(before, _)| before.eq_ignore_ascii_case("file"));
+                let rest = rest.map_or(url, |(_, rest)| rest.strip_prefix("//").unwrap_or(rest));
                 let local = local(rest).map_err(config)?;
                 Ok(Self { local: Some(local.clone()), ..Self::over(local, url, retry) })
             }
             "memory" => Ok(Self::over(Arc::new(InMemory::new()), url, retry)),
-            other => Err(config(format!("scheme '{other}' is not supported, use file:// or a directory"))),
+            _ => {
+                let class = options.get(&format!("class.{scheme}")).map(String::as_str);
+                let kind = cloud::Kind::of(&scheme, class).map_err(config)?;
+                let properties = cloud::properties_of(kind, &scheme, options);
+                let (root, below) = match kind.split_uri(url) {
+                    Ok((root, below)) => (root, below),
+                    // The bucket itself is the root.
+                    Err(_) if url.contains("://") => (url.trim_end_matches('/').to_owned(), String::new()),
+                    Err(reason) => return Err(config(reason)),
+                };
+                if root.split_once("://").is_none_or(|(_, bucket)| bucket.is_empty()) {
+                    return Err(config("it names no bucket".to_owned()));
+                }
+                let store = cloud::open(kind, &root, &properties, Reach::Any).map_err(config)?;
+                let below = below.trim_matches('/');
+                let store: Arc<dyn ObjectStore> =
+                    if below.is_empty() { store } else { Arc::new(PrefixStore::new(store, path::location(below)?)) };
+                Ok(Self { checks: kind == cloud::Kind::S3, ..Self::over(store, url, retry) })
+            }
         }
     }
 
     /// Over any object store; `url` is what files are said to lie under.
     pub fn over(store: Arc<dyn ObjectStore>, url: &str, retry: RetryPolicy) -> Self {
-        Self { store, local: None, url: url.into(), retry }
+        Self { store, local: None, checks: false, url: url.into(), retry }
     }
 
     /// The URL that the store was opened with.
@@ -87,13 +115,27 @@ impl DeepStore {
         format!("{}/{path}", self.url.trim_end_matches('/'))
     }
 
-    /// Copies a local file into the store under `path`, replacing what is there in one step, and reads it back
-    /// once to compare checksums. When the future is dropped half way, the old file (or none) remains.
+    /// Where a file lies, or would lie, when the store is a directory of this machine.
+    pub fn local_file(&self, path: &str) -> Option<PathBuf> {
+        let target = path::location(path).ok()?;
+        self.local.as_ref()?.path_to_filesystem(&target).ok()
+    }
+
+    /// Copies a local file into the store under `path`, replacing what is there in one step, and makes sure that what
+    /// is stored is what was sent: the store compares a checksum, or the file is read back once. When this fails, or
+    /// the future is dropped half way, the old file (or none) remains.
     pub async fn put_file(&self, path: &str, from: &Path) -> Result<Transfer, Error> {
         let target = path::location(path)?;
         self.retry
             .run(|| async {
                 let sent = self.upload(path, &target, from).await?;
+                if self.checks {
+                    let found = self.store.head(&target).await.map_err(store_error("look at", path))?.size;
+                    if found != sent.size_bytes {
+                        return Err(Error::Cut { path: path.to_owned(), expected: sent.size_bytes, found });
+                    }
+                    return Ok(sent);
+                }
                 let stored = self.stored_checksum(path, &target).await?;
                 if stored != sent {
                     return Err(Error::Checksum { path: path.to_owned(), expected: sent.crc, found: stored.crc });
@@ -106,31 +148,28 @@ impl DeepStore {
     async fn upload(&self, path: &str, target: &StorePath, from: &Path) -> Result<Transfer, Error> {
         let local = |source| Error::LocalFile { path: from.to_owned(), source };
         let mut file = tokio::fs::File::open(from).await.map_err(local)?;
+        let length = file.metadata().await.map_err(local)?.len();
+        if length <= PART_BYTES as u64 && self.local.is_none() {
+            // One request, and nothing to clean up after.
+            let mut bytes = Vec::with_capacity(length as usize);
+            file.read_to_end(&mut bytes).await.map_err(local)?;
+            let transfer = Transfer { size_bytes: bytes.len() as u64, crc: crc32fast::hash(&bytes) };
+            self.store.put(target, bytes.into()).await.map_err(store_error("write", path))?;
+            return Ok(transfer);
+        }
         let upload = self.store.put_multipart(target).await.map_err(store_error("write", path))?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-        let mut sum = crc32fast::Hasher::new();
-        let mut size = 0;
-        let mut buffer = vec![0; PART_BYTES.min(1 << 20)];
-        loop {
-            let got = match file.read(&mut buffer).await {
-                Ok(got) => got,
-                Err(e) => {
-                    // The first error is the one to tell.
-                    let _ = upload.abort().await;
-                    return Err(local(e));
-                }
-            };
-            if got == 0 {
-                break;
+        let transfer = match send(&mut file, &mut upload, path, from).await {
+            Ok(transfer) => transfer,
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = upload.abort().await;
+                return Err(error);
             }
-            sum.update(&buffer[..got]);
-            size += got as u64;
-            upload.write(&buffer[..got]);
-            upload.wait_for_capacity(2).await.map_err(store_error("write", path))?;
-        }
+        };
         upload.finish().await.map_err(store_error("write", path))?;
         self.sync(target).await?;
-        Ok(Transfer { size_bytes: size, crc: sum.finalize() })
+        Ok(transfer)
     }
 
     /// A rename is durable once file and folder are synced.
@@ -236,6 +275,29 @@ impl DeepStore {
             .collect::<Vec<_>>();
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
+    }
+}
+
+/// Sends a file in parts. On an error some may have been stored: the caller aborts.
+async fn send(
+    file: &mut tokio::fs::File,
+    upload: &mut WriteMultipart,
+    path: &str,
+    from: &Path,
+) -> Result<Transfer, Error> {
+    let mut sum = crc32fast::Hasher::new();
+    let mut size_bytes = 0;
+    let mut buffer = vec![0; PART_BYTES.min(1 << 20)];
+    loop {
+        let got = file.read(&mut buffer).await;
+        let got = got.map_err(|source| Error::LocalFile { path: from.to_owned(), source })?;
+        if got == 0 {
+            return Ok(Transfer { size_bytes, crc: sum.finalize() });
+        }
+        sum.update(&buffer[..got]);
+        size_bytes += got as u64;
+        upload.write(&buffer[..got]);
+        upload.wait_for_capacity(2).await.map_err(store_error("write", path))?;
     }
 }
 

@@ -4,27 +4,34 @@
 //! pieces at record boundaries, one after another, and each [`DecodeJob`] turns its piece into a [`RawBatch`] on any
 //! thread. Memory is bounded by the pieces in flight: no reader holds a whole file.
 //!
-//! A new format is one file here and one line in [`Format::from_str`] and [`open`].
+//! A new format is one file here, its names in [`Format`] and one line in [`open`].
 
+mod arrow;
 mod avro;
 mod csv;
 mod field;
 mod input;
 mod json;
 mod meter;
+mod names;
+mod orc;
 mod parquet;
+mod protobuf;
+mod random;
 mod raw;
 mod shape;
+mod typed;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
-    str::FromStr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
 };
 
 pub use self::{
     field::Field,
     meter::Meter,
+    names::Format,
     raw::{RECORD_COLUMN, RawBatch, RawColumn, Rejected, RowLines, TextColumn, TextTable},
     shape::{Shape, read_avro_schema},
 };
@@ -39,42 +46,17 @@ pub trait RecordReader: Send {
     fn next_job(&mut self) -> Result<Option<DecodeJob>, Error>;
 }
 
-/// What a file holds. Compression is not part of it: gzip and zstd are recognised by their first bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Csv,
-    Json,
-    Avro,
-    Parquet,
-}
-
-impl FromStr for Format {
-    type Err = Error;
-
-    /// Reads a format's name, in any case.
-    fn from_str(name: &str) -> Result<Self, Error> {
-        match name.to_ascii_uppercase().as_str() {
-            "CSV" => Ok(Self::Csv),
-            "JSON" => Ok(Self::Json),
-            "AVRO" | "GZIPPED_AVRO" => Ok(Self::Avro),
-            "PARQUET" => Ok(Self::Parquet),
-            "ORC" | "THRIFT" | "PROTO" | "PROTOBUF" | "PINOT" | "OTHER" => {
-                Err(Error::UnsupportedFormat(name.to_owned()))
-            }
-            _ => Err(Error::UnknownFormat(name.to_owned())),
-        }
-    }
-}
-
 /// How a file is to be read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
     /// The reader's properties without their prefix `recordReader.prop.`.
     pub properties: BTreeMap<String, String>,
-    /// Top-level fields wanted. `None`: everything, for JSON and Avro as whole records under [`RECORD_COLUMN`].
+    /// Top-level fields wanted. `None`: everything, for formats of records as whole records under [`RECORD_COLUMN`].
     pub columns: Option<BTreeSet<String>>,
     /// Counts the bytes read.
     pub meter: Meter,
+    /// For unnamed copies of files that have to be unpacked before they can be read; the system's folder otherwise.
+    pub work_dir: Option<PathBuf>,
 }
 
 impl ReadOptions {
@@ -105,10 +87,24 @@ pub fn open(
     format: Format,
     options: &ReadOptions,
 ) -> Result<Box<dyn RecordReader>, Error> {
+    format.check_properties(&options.properties)?;
+    let stream = || input::open(path, &options.meter);
     Ok(match format {
-        Format::Csv => Box::new(csv::CsvReader::new(input::open(path, &options.meter)?, file_name, options)?),
-        Format::Json => Box::new(json::JsonReader::new(input::open(path, &options.meter)?, file_name, options)),
-        Format::Avro => Box::new(avro::AvroReader::new(input::open(path, &options.meter)?, file_name, options)?),
+        Format::Csv => Box::new(csv::CsvReader::new(stream()?, file_name, options)?),
+        Format::Json => Box::new(json::JsonReader::new(stream()?, file_name, options)),
+        Format::Avro => Box::new(avro::AvroReader::new(stream()?, file_name, options)?),
         Format::Parquet => Box::new(parquet::ParquetReader::new(path, file_name, options)?),
+        Format::Orc => Box::new(orc::OrcReader::new(path, file_name, options)?),
+        Format::Protobuf => Box::new(protobuf::ProtobufReader::new(stream()?, file_name, options)?),
+        Format::Arrow => Box::new(arrow::ArrowReader::new(stream()?, file_name, options)),
+    })
+}
+
+/// Runs a library's decoder. One that panics on a damaged file has found it damaged.
+fn guarded<T>(file: &str, format: &'static str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        let reason = format!("its content is damaged ({})", text.unwrap_or("the decoder gave up"));
+        Err(Error::Malformed { file: file.to_owned(), format, reason })
     })
 }

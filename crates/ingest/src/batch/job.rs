@@ -59,11 +59,15 @@ impl BatchJob {
         (work_dir, output_dir): (PathBuf, PathBuf),
         now_ms: i64,
     ) -> Result<Self, Error> {
-        let format = map.get("inputFormat").ok_or_else(|| Error::BatchConfig {
-            key: "inputFormat".to_owned(),
-            value: String::new(),
-            reason: "it is missing; give csv, json, avro or parquet".to_owned(),
-        })?;
+        let get = |key: &str| map.get(key).map(String::as_str);
+        let (format, class) = (get("inputFormat"), get("recordReader.className"));
+        if format.or(class).is_none_or(|given| given.trim().is_empty()) {
+            return Err(Error::BatchConfig {
+                key: "inputFormat".to_owned(),
+                value: String::new(),
+                reason: "it is missing; give csv, json, avro, parquet, orc, proto or arrow".to_owned(),
+            });
+        }
         let context = NamingContext {
             raw_table: table_config.raw_name().as_str().to_owned(),
             push_type: table_config.push_type().to_owned(),
@@ -73,11 +77,13 @@ impl BatchJob {
             now_ms,
         };
         let properties = map.iter().filter_map(|(k, v)| Some((k.strip_prefix(READER_PROPERTY)?.to_owned(), v.clone())));
+        let mut properties: BTreeMap<String, String> = properties.collect();
+        let format = Format::of_reader(format, class, &mut properties)?;
         Ok(Self {
             input,
             file_name: file_name.to_owned(),
-            format: format.parse()?,
-            reader_properties: properties.collect(),
+            format,
+            reader_properties: properties,
             naming: SegmentNaming::from_config_map(map, context)?,
             schema,
             table_config,

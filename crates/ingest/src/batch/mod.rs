@@ -47,6 +47,7 @@ fn build(job: &BatchJob, meter: &Meter, length: u64) -> Result<BatchReport, Erro
         properties: job.reader_properties.clone(),
         columns: pipeline.input_columns(),
         meter: meter.clone(),
+        work_dir: Some(job.work_dir.clone()),
     };
     let reader = format::open(&job.input, &job.file_name, job.format, &options)?;
     let work = tempfile::Builder::new()

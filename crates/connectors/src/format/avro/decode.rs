@@ -172,7 +172,7 @@ pub fn iso_date(days: i64) -> String {
 }
 
 /// Nanoseconds of a day as `HH:mm`, `HH:mm:ss` or with a fraction of 3, 6 or 9 digits: the shortest that says all.
-fn iso_time(nanos: i64) -> String {
+pub fn iso_time(nanos: i64) -> String {
     let (seconds, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
     let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     match (s, fraction) {

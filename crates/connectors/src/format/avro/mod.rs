@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-pub(super) use self::decode::iso_date;
+pub(super) use self::decode::{iso_date, iso_time};
 use self::{
     decode::Decoder,
     schema::{AvroSchema, Type},
@@ -32,6 +32,7 @@ enum Codec {
     Deflate,
     Snappy,
     Zstandard,
+    Bzip2,
 }
 
 /// Reads a container block by block; blocks are decompressed and decoded by the jobs.
@@ -77,6 +78,7 @@ impl<R: Read + Send> AvroReader<R> {
             "deflate" => Codec::Deflate,
             "snappy" => Codec::Snappy,
             "zstandard" => Codec::Zstandard,
+            "bzip2" => Codec::Bzip2,
             other => return Err(malformed(format!("its codec '{other}' is not supported"))),
         };
         let schema = AvroSchema::parse(&header.schema, logical).map_err(malformed)?;
@@ -275,6 +277,7 @@ fn decompress(codec: Codec, data: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, S
     Ok(match codec {
         Codec::Null => data.into(),
         Codec::Deflate => limited(&mut flate2::read::DeflateDecoder::new(data))?.into(),
+        Codec::Bzip2 => limited(&mut bzip2::read::MultiBzDecoder::new(data))?.into(),
         Codec::Zstandard => {
             let mut stream = zstd::stream::read::Decoder::new(data).map_err(shown)?;
             limited(&mut stream)?.into()

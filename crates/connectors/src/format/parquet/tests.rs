@@ -4,14 +4,15 @@ use std::io::Write as _;
 
 use arrow::{
     array::{
-        BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array, Int64Array,
-        ListArray, StructArray, TimestampMicrosecondArray,
+        ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array,
+        Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
     },
-    datatypes::{Field as ArrowField, Fields},
+    datatypes::{DataType, Field as ArrowField, Fields, Int32Type},
 };
 use parquet::arrow::ArrowWriter;
 
 use super::*;
+use crate::format::{Field, RawColumn};
 
 fn batch() -> RecordBatch {
     let fields: Fields = vec![ArrowField::new("k", DataType::Utf8, true)].into();
@@ -54,7 +55,8 @@ fn read(content: &[u8], properties: &[(&str, &str)]) -> Result<Vec<String>, Erro
             let field = |column: &RawColumn| match column {
                 RawColumn::Fields(values) => values[row].clone(),
                 RawColumn::Array(array) => {
-                    Rules { logical: false, int96: Vec::new() }.value(array, row, false).unwrap()
+                    let rules = Rules { logical: false, int96: Vec::new(), enums: Vec::new() };
+                    rules.conversion("").value(array, row).unwrap()
                 }
                 RawColumn::Text(_) => panic!(),
             };

@@ -108,7 +108,7 @@ async function showTables() {
   $("filter").hidden = tables.length < 8;
   $("tables").replaceChildren(...tables.map(tableLine));
   filterTables();
-  if (!$("result").hasChildNodes() || $("result").querySelector(".empty")) welcome(tables);
+  if (!last && !running) welcome(tables);
 }
 
 function tableLine(name) {
@@ -210,6 +210,7 @@ async function run() {
     });
     last = { sql, answer };
     remember(sql);
+    window.history.replaceState(null, "", `#q=${part(sql)}`);
     showAnswer(performance.now() - began);
   } catch (error) {
     $("stats").textContent = "";
@@ -234,10 +235,10 @@ function note(text, isError = false) {
 function showAnswer(roundTripMs) {
   const { answer } = last;
   for (const problem of answer.exceptions ?? []) note(`${problem.errorCode}: ${problem.message}`, true);
-  if (answer.partialResult) note("This answer is not complete: some servers or segments did not take part.");
+  if (answer.partialResult && answer.resultTable) note("This answer is not complete: some servers or segments did not take part.");
   if (answer.numGroupsLimitReached) note("There were more groups than the limit: the groups shown are not all, and their values may be too low. Raise it with SET numGroupsLimit = …;");
   const rows = answer.resultTable?.rows.length ?? 0;
-  $("stats").textContent = [
+  $("stats").textContent = !answer.resultTable ? "" : [
     `${count(rows)} row${rows === 1 ? "" : "s"}`, `${answer.timeUsedMs} ms`, `round trip ${Math.max(1, Math.round(roundTripMs))} ms`,
     `${count(answer.numDocsScanned)} of ${count(answer.totalDocs)} docs scanned`,
     `${answer.numSegmentsProcessed ?? 0} of ${answer.numSegmentsQueried ?? 0} segments`,
@@ -368,11 +369,25 @@ for (const tab of document.querySelectorAll(".tab")) tab.onclick = () => { view 
 $("csv").onclick = csv;
 $("curl").onclick = copyCurl;
 
+/** A link to a statement fills the box. Only what reads is run by itself: following a link must change nothing. */
+function fromLink() {
+  const linked = location.hash.startsWith("#q=") ? decode(location.hash.slice(3)) : "";
+  if (!linked || linked === $("sql").value) return;
+  $("sql").value = linked;
+  if (/^\s*(select|explain)\b[^;]*;?\s*$/i.test(linked)) run();
+}
+
+function decode(text) {
+  try { return decodeURIComponent(text); } catch { return ""; }
+}
+
 async function refresh() {
   await Promise.all([showCluster(), showTables().catch(() => {})]);
 }
 
 showHistory();
+fromLink();
+window.addEventListener("hashchange", fromLink);
 ask("version").then((versions) => { $("version").textContent = versions.cuvee ? `v${versions.cuvee}` : ""; }).catch(() => {});
 refresh();
 setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);

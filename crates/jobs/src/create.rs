@@ -46,7 +46,7 @@ pub(crate) async fn create(
     output: &Place,
     work: &Path,
 ) -> Result<Vec<String>, Error> {
-    let input = Place::to_read(&spec.input_dir_uri, &spec.file_system_configs(&spec.input_dir_uri)).await?;
+    let input = Place::to_read(&spec.input_dir_uri, &spec.store_options()).await?;
     let files = input::list(spec, &input).await?;
     options.progress.expect(files.len() as u64, files.iter().map(|f| f.found.size_bytes).sum());
     shared.report(Event::Files { count: files.len(), from: input.uri().to_owned() });

@@ -37,8 +37,8 @@ pub struct Found {
 }
 
 impl Place {
-    /// Opens what a URI names for reading: a local path, `file:…`, or a URL of an object store. `configs` are those of
-    /// the store's file system. A local directory that is not there is an error.
+    /// Opens what a URI names for reading: a local path, `file:…`, or a URL of an object store. `configs` are
+    /// those of the stores, see [`crate::JobSpec::store_options`]. A local directory that is not there is an error.
     pub async fn to_read(uri: &str, configs: &BTreeMap<String, String>) -> Result<Self, Error> {
         if let Some(path) = local_path(uri)? {
             let metadata = fs::metadata(&path).map_err(Error::io("read", &path))?;

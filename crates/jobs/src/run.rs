@@ -123,7 +123,7 @@ pub async fn run(spec: &JobSpec, options: &Options) -> Result<Summary, Error> {
         .prefix("ingestion-job-")
         .tempdir_in(&options.work_dir)
         .map_err(Error::io("create a directory in", &options.work_dir))?;
-    let configs = spec.file_system_configs(&spec.output_dir_uri);
+    let configs = spec.store_options();
     let (output, paths) = if spec.creates {
         // Asked first: a table that is not there is known before hours of work.
         let target = target(spec).await?;
@@ -172,7 +172,7 @@ async fn text_of(spec: &JobSpec, http: &Controller, uri: &str) -> Result<String,
     if uri.starts_with("http://") || uri.starts_with("https://") {
         return Ok(http.get(uri).await?.text);
     }
-    let place = Place::to_read(uri, &spec.file_system_configs(uri)).await?;
+    let place = Place::to_read(uri, &spec.store_options()).await?;
     let files = place.list(false).await?;
     let bad = |reason: &str| Error::Value { what: "URI", value: uri.to_owned(), reason: reason.to_owned() };
     let [file] = &files[..] else { return Err(bad("it does not name a file")) };

@@ -159,20 +159,14 @@ impl JobSpec {
         }
     }
 
-    /// The configuration of a URI's file system; empty when the spec has none for its scheme.
-    pub fn file_system_configs(&self, uri: &str) -> BTreeMap<String, String> {
-        let scheme = uri.split_once("://").map_or("file", |(scheme, _)| scheme);
-        let same = |other: &str| family(other) == family(scheme);
-        self.file_systems.iter().find(|f| same(&f.scheme)).map(|f| f.configs.clone()).unwrap_or_default()
-    }
-}
-
-/// Schemes that name the same kind of store.
-fn family(scheme: &str) -> String {
-    match scheme.to_ascii_lowercase().as_str() {
-        "s3" | "s3a" | "s3n" => "s3".to_owned(),
-        "gs" | "gcs" => "gs".to_owned(),
-        "abfs" | "abfss" | "adl" | "adl1" | "adl2" | "wasb" | "wasbs" | "az" | "azure" => "abfs".to_owned(),
-        other => other.to_owned(),
+    /// What the file systems' configs say, as `<scheme>.<key>`, with their classes as `class.<scheme>`.
+    pub fn store_options(&self) -> BTreeMap<String, String> {
+        let mut options = BTreeMap::new();
+        for system in &self.file_systems {
+            let scheme = system.scheme.trim().to_ascii_lowercase();
+            options.extend(system.configs.iter().map(|(key, value)| (format!("{scheme}.{key}"), value.clone())));
+            options.extend(system.class_name.iter().map(|class| (format!("class.{scheme}"), class.clone())));
+        }
+        options
     }
 }

@@ -50,8 +50,9 @@ fn a_whole_spec() {
     assert_eq!(spec.reader.format, Format::Csv);
     assert_eq!(spec.reader.properties["skipHeader"], "true");
     assert_eq!(spec.naming.kind.as_deref(), Some("normalizedDate"));
-    assert_eq!(spec.file_system_configs("s3a://other/x")["port"], "9000");
-    assert!(spec.file_system_configs("/x").is_empty());
+    let options = spec.store_options();
+    assert_eq!(options["s3.port"], "9000");
+    assert_eq!(options["class.s3"], "org.apache.pinot.plugin.filesystem.S3PinotFS");
     assert!(spec.warnings.is_empty(), "{:?}", spec.warnings);
 }
 
@@ -96,7 +97,7 @@ fn typos_name_place_and_nearest_key() {
         (
             "pushAttempts",
             "pushAttemps",
-            "line 41, column 3: unknown key 'pushAttemps' in pushJobSpec, did you mean 'pushAttempts'?",
+            "line 39, column 3: unknown key 'pushAttemps' in pushJobSpec, did you mean 'pushAttempts'?",
         ),
         (
             "  dataFormat: 'csv'",

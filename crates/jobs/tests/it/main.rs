@@ -1,0 +1,5 @@
+//! Jobs that build segments, without a cluster.
+
+mod create;
+mod push;
+mod support;

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use connectors::net::Reach;
+use connectors::remote::{Access, Files};
+use segment::archive::Limits;
 use service::{ConfigError, Properties};
+
+use crate::periodic::Periods;
 
 /// Settings of a controller, by Pinot's property keys.
 #[derive(Clone, Debug)]
@@ -27,8 +32,12 @@ pub struct ControllerConfig {
     pub lease: Duration,
     /// How long brokers wait after a start of the controller for known servers to come back. Default 8 s.
     pub settle: Duration,
-    /// `controller.retention.frequencyPeriod`; default 6 h.
-    pub retention_period: Duration,
+    /// How often periodic tasks run.
+    pub periods: Periods,
+    /// Folder of log files that the API shows. `controller.logger.root.dir`; default none.
+    pub log_dir: Option<PathBuf>,
+    /// What the API shows of the configuration, secrets masked.
+    pub shown: std::collections::BTreeMap<String, String>,
     /// `controller.deleted.segments.retentionInDays`; default 7.
     pub deleted_segments_retention_days: u64,
     /// `controller.disable.ingestion.groovy`; default true.
@@ -41,6 +50,24 @@ pub struct ControllerConfig {
     pub max_ingestions: usize,
     /// Memory that one segment build may hold. `controller.ingest.memoryBudget`; default 256 MiB.
     pub ingest_memory_bytes: u64,
+    /// Largest storage quota of dimension tables, and what they get that name none. `controller.dimTable.maxSize`;
+    /// default 200 MiB.
+    pub dimension_table_max_bytes: u64,
+    /// Tables that ask for fewer replicas get so many. `table.minReplicas`; default 0, none.
+    pub table_min_replicas: u32,
+    /// What an uploaded segment may unpack to: `controller.segment.upload.maxUnpackedSize`, default 64 GiB, and
+    /// `controller.segment.upload.maxCompressionRatio`, default 200.
+    pub archive_limits: segment::archive::Limits,
+    /// Time that a request with a file may take to arrive. `controller.segment.upload.timeoutInMillis`; default 10 min.
+    pub upload_timeout: Duration,
+    /// `controller.enable.storage.quota.check`; default true.
+    pub check_storage_quota: bool,
+    /// Where `/ingestFromURI` may read from. `controller.ingestFromURI.allowLocalFileSystem`: `true`, `false`, or when
+    /// absent files that every user of this machine may read. `controller.ingestFromURI.allowPrivateAddresses`: `true`,
+    /// `false`, or when absent private ones for the endpoints of object stores alone.
+    pub ingest_access: Access,
+    /// Where a segment that is pushed by its URI may be fetched from: as above, and private addresses for `http` too.
+    pub segment_access: Access,
     /// How long an ingestion waits until the servers have loaded its segment before it answers. Default 10 s.
     pub online_wait: Duration,
 }
@@ -62,6 +89,7 @@ impl ControllerConfig {
             Some(_) => p.u16("controller.access.protocols.http.port", 9000)?,
             None => 9000,
         };
+        let ingest_access = access(p, &data_dir)?;
         Ok(Self {
             host: p.first_of(&["controller.vip.host", "controller.host"]).unwrap_or_else(|| "localhost".to_owned()),
             bind_host: p.string("controller.access.protocols.http.host", "0.0.0.0"),
@@ -74,23 +102,70 @@ impl ControllerConfig {
             storage: p.subset("pinot.controller.storage.factory."),
             lease: p.period("controller.session.lease", Duration::from_secs(10))?,
             settle: p.period("controller.session.settle", Duration::from_secs(8))?,
-            retention_period: retention_period(p)?,
+            periods: periods(p)?,
+            log_dir: p.get("controller.logger.root.dir").map(PathBuf::from),
+            shown: service::app_configs::shown(p),
             deleted_segments_retention_days: p.u64("controller.deleted.segments.retentionInDays", 7)?,
             groovy_disabled: p.bool("controller.disable.ingestion.groovy", true)?,
             tenant_isolation: p.bool("cluster.tenant.isolation.enable", true)?,
             max_upload_bytes: p.bytes("controller.ingest.maxFileSize", 64 << 30)?,
             max_ingestions: p.u64("controller.ingest.maxConcurrent", 2)?.clamp(1, 64) as usize,
             ingest_memory_bytes: p.bytes("controller.ingest.memoryBudget", 256 << 20)?,
+            dimension_table_max_bytes: p.bytes("controller.dimTable.maxSize", 200 << 20)?,
+            table_min_replicas: u32::try_from(p.u64("table.minReplicas", 0)?).unwrap_or(u32::MAX),
+            archive_limits: Limits {
+                max_bytes: p.bytes("controller.segment.upload.maxUnpackedSize", 64 << 30)?,
+                max_ratio: p.u64("controller.segment.upload.maxCompressionRatio", 200)?.max(1),
+            },
+            upload_timeout: Duration::from_millis(p.u64("controller.segment.upload.timeoutInMillis", 600_000)?),
+            check_storage_quota: p.bool("controller.enable.storage.quota.check", true)?,
+            segment_access: Access { http: ingest_access.stores, ..ingest_access.clone() },
+            ingest_access,
             online_wait: p.period("controller.ingest.onlineWait", Duration::from_secs(10))?,
         })
     }
 }
 
-fn retention_period(p: &Properties) -> Result<Duration, ConfigError> {
-    match p.get("controller.retention.frequencyInSeconds") {
-        Some(_) => Ok(Duration::from_secs(p.u64("controller.retention.frequencyInSeconds", 21_600)?.max(1))),
-        None => p.period("controller.retention.frequencyPeriod", Duration::from_secs(21_600)),
-    }
+/// Where requests may send the controller for files.
+fn access(p: &Properties, data_dir: &str) -> Result<Access, ConfigError> {
+    const FILES: &str = "controller.ingestFromURI.allowLocalFileSystem";
+    const ADDRESSES: &str = "controller.ingestFromURI.allowPrivateAddresses";
+    let files = match p.get(FILES) {
+        None => Files::Public,
+        Some(_) if p.bool(FILES, true)? => Files::Any,
+        Some(_) => Files::None,
+    };
+    let (http, stores) = match p.get(ADDRESSES) {
+        None => (Reach::Public, Reach::Site),
+        Some(_) if p.bool(ADDRESSES, true)? => (Reach::Any, Reach::Any),
+        Some(_) => (Reach::Public, Reach::Public),
+    };
+    Ok(Access {
+        files,
+        private_dirs: local_path(data_dir).map(|dir| std::path::absolute(&dir).unwrap_or(dir)).into_iter().collect(),
+        http,
+        stores,
+        max_bytes: p.bytes("controller.ingest.maxFileSize", 64 << 30)?,
+    })
+}
+
+/// Each period may be written with a unit, or in seconds under an older key.
+fn periods(p: &Properties) -> Result<Periods, ConfigError> {
+    let period = |name: &str, default: Duration| {
+        let (key, seconds) = (format!("controller.{name}.frequencyPeriod"), format!("controller.{name}.frequencyInSeconds"));
+        let period = match p.get(&seconds) {
+            Some(_) if p.get(&key).is_none() => Duration::from_secs(p.u64(&seconds, default.as_secs())?),
+            _ => p.period(&key, default)?,
+        };
+        Ok(period.max(Duration::from_secs(1)))
+    };
+    let default = Periods::default();
+    Ok(Periods {
+        broker_resource_validation: period("broker.resource.validation", default.broker_resource_validation)?,
+        offline_segment_validation: period("offline.segment.validation", default.offline_segment_validation)?,
+        retention: period("retention", default.retention)?,
+        status_checker: period("statuschecker", default.status_checker)?,
+    })
 }
 
 /// The path of a data dir that is on this machine.
@@ -121,7 +196,7 @@ mod tests {
         .unwrap();
         let config = ControllerConfig::from_properties(&p).unwrap();
         assert_eq!(config.port, 9001);
-        assert_eq!(config.retention_period, Duration::from_secs(1800));
+        assert_eq!(config.periods.retention, Duration::from_secs(1800));
         assert_eq!(config.storage["s3.region"], "x");
         assert!(local_path(&config.data_dir).is_none());
         assert_eq!(local_path("file:///a/b"), Some(PathBuf::from("/a/b")));

@@ -9,12 +9,24 @@ use service::ApiError;
 pub enum Error {
     #[error("{0}")]
     Invalid(String),
+    /// A change that what is stored does not allow.
+    #[error("{0}")]
+    Incompatible(String),
     #[error("{0}")]
     Forbidden(String),
     #[error("{0}")]
     NotFound(String),
     #[error("{0}")]
     Conflict(String),
+    /// What should be replaced is not there any more.
+    #[error("{0}")]
+    Gone(String),
+    /// What is there is not what the caller took it for.
+    #[error("{0}")]
+    Precondition(String),
+    /// The client took too long.
+    #[error("{0}")]
+    TimedOut(String),
     #[error("{0}")]
     Unavailable(String),
     #[error("{0}")]
@@ -30,10 +42,13 @@ pub enum Error {
 impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::Incompatible(_) => StatusCode::BAD_REQUEST,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Gone(_) => StatusCode::GONE,
+            Self::Precondition(_) => StatusCode::PRECONDITION_FAILED,
+            Self::TimedOut(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Internal(_) | Self::Store(_) | Self::Io { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -4,11 +4,13 @@
 //! transaction, applied, and told to the sessions it concerns. Nothing is acknowledged before it is stored.
 
 mod assignment;
+mod lineage;
 mod live;
 mod outbox;
 mod persist;
 pub(crate) mod sessions;
 mod state;
+mod told;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,14 +25,16 @@ use proto::v1::{self, Role};
 use tokio::sync::watch;
 
 pub(crate) use assignment::balanced;
+pub use lineage::{Held, Lineage, LineageEntry, LineageState};
 pub use live::Current;
 pub(crate) use live::{Live, LiveInstances};
-pub use state::{Change, InstanceEntry, SchemaEntry, SegmentEntry, SegmentRecord, State, Table, TableEntry, Tombstone};
+pub use state::{Change, InstanceEntry, InstancePartitions, Node, SchemaEntry, SegmentEntry, SegmentRecord, State, Table, TableEntry, Tombstone};
 pub(crate) use view::serves;
 
 use crate::config::ControllerConfig;
 use crate::error::Error;
-use state::Touched;
+use outbox::{TableTouch, TableTouches};
+pub(crate) use state::Touched;
 
 /// Cluster state with everything that watches it.
 pub struct Cluster {
@@ -110,22 +114,13 @@ impl Cluster {
     }
 
     fn tell(&self, touched: &Touched) {
-        let all_tables = || self.state.read().tables.keys().cloned().collect::<BTreeSet<String>>();
-        // Before `live` is taken: a broker whose tags have changed serves other tables.
-        let retagged = if touched.instances.is_empty() { BTreeSet::new() } else { all_tables() };
-        {
-            let live = self.live.read();
-            for (id, instance) in &live.by_id {
-                instance.outbox.tables(&touched.tables);
-                if touched.configs {
-                    instance.outbox.configs();
-                }
-                if instance.role == Role::Broker {
-                    instance.outbox.instances(&touched.instances);
-                    if touched.instances.contains(id) {
-                        instance.outbox.tables(&retagged);
-                    }
-                }
+        for instance in self.live.read().by_id.values() {
+            instance.outbox.tables(&touched.tables);
+            if touched.configs {
+                instance.outbox.configs();
+            }
+            if instance.role == Role::Broker {
+                instance.outbox.instances(&touched.instances);
             }
         }
         self.changed();
@@ -163,13 +158,15 @@ impl Cluster {
 
     /// Makes an instance live. An earlier session of it is forgotten and ends by itself.
     pub(crate) fn session_opened(&self, id: &str, live: Live) {
-        let mut tables: BTreeSet<String> = live.segments.keys().cloned().collect();
+        let mut touches = live.touches();
         let replaced = self.live.write().by_id.insert(id.to_owned(), live);
         if let Some(replaced) = replaced {
             replaced.outbox.close();
-            tables.extend(replaced.segments.into_keys());
+            for (table, touched) in replaced.touches() {
+                outbox::touch(&mut touches, table, touched);
+            }
         }
-        self.tell_liveness(id, tables);
+        self.tell_brokers(&touches, &BTreeSet::from([id.to_owned()]));
         self.settle_when_all_are_back();
     }
 
@@ -183,15 +180,11 @@ impl Cluster {
         };
         if let Some(removed) = removed {
             removed.outbox.close();
-            self.tell_liveness(id, removed.segments.into_keys().collect());
+            self.tell_brokers(&removed.touches(), &BTreeSet::from([id.to_owned()]));
         }
     }
 
-    fn tell_liveness(&self, id: &str, tables: BTreeSet<String>) {
-        self.tell_brokers(&tables, &BTreeSet::from([id.to_owned()]));
-    }
-
-    fn tell_brokers(&self, tables: &BTreeSet<String>, instances: &BTreeSet<String>) {
+    fn tell_brokers(&self, tables: &TableTouches, instances: &BTreeSet<String>) {
         for instance in self.live.read().by_id.values().filter(|live| live.role == Role::Broker) {
             instance.outbox.tables(tables);
             instance.outbox.instances(instances);
@@ -202,7 +195,8 @@ impl Cluster {
     pub(crate) fn report(&self, id: &str, session: u64, segments: Vec<v1::SegmentState>) {
         let changed = self.live.write().report(id, session, segments);
         if !changed.is_empty() {
-            self.tell_brokers(&changed, &BTreeSet::new());
+            let touches = changed.into_iter().map(|(table, names)| (table, TableTouch::replicas(names))).collect();
+            self.tell_brokers(&touches, &BTreeSet::new());
         }
     }
 
@@ -275,7 +269,8 @@ impl Cluster {
     pub fn live_brokers_of(&self, table: &Table, state: &State) -> Vec<InstanceEntry> {
         let live = self.live.read();
         let brokers = state.instances.values().filter(|i| i.role == "BROKER" && i.enabled && live.is_live(&i.id));
-        brokers.filter(|broker| serves(state, table, &broker.id)).cloned().collect()
+        let name = table.entry.config.table_name();
+        brokers.filter(|broker| serves(state, name.as_str(), &broker.id)).cloned().collect()
     }
 
     /// `host:port` of an admin HTTP API of a live server.

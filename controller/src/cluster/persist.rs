@@ -5,6 +5,10 @@
 //! | `PROPERTYSTORE/SCHEMAS/<schema>` | the schema's JSON |
 //! | `PROPERTYSTORE/CONFIGS/TABLE/<table with type>` | config, enabled, times |
 //! | `PROPERTYSTORE/SEGMENTS/<table with type>/<segment>` | the segment's record and its ideal state |
+//! | `PROPERTYSTORE/INSTANCE_PARTITIONS/<name>` | an [`InstancePartitions`] |
+//! | `BROKER_RESOURCE/<table with type>` | ids of the brokers that answer for it |
+//! | `NODES/<path>` | a [`Node`] |
+//! | `PROPERTYSTORE/SEGMENT_LINEAGE/<table with type>` | a [`Lineage`] |
 //! | `PROPERTYSTORE/DEEP_STORE_DELETIONS/<raw table>/<file>` | a [`Tombstone`] |
 //! | `CONFIGS/PARTICIPANT/<instance>` | an [`InstanceEntry`] |
 //! | `CONFIGS/CLUSTER` | cluster configuration, one map |
@@ -17,13 +21,19 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::lineage::Lineage;
 use super::state::{
-    Change, InstanceEntry, SchemaEntry, SegmentEntry, SegmentRecord, State, Table, TableEntry, Tombstone,
+    Change, InstanceEntry, InstancePartitions, Node, SchemaEntry, SegmentEntry, SegmentRecord, State, Table,
+    TableEntry, Tombstone,
 };
 use crate::error::Error;
 
 use metadata::paths::{CLUSTER_CONFIGS as CONFIG, INSTANCES, SCHEMAS, SEGMENTS, TABLES};
+const LINEAGE: &str = "PROPERTYSTORE/SEGMENT_LINEAGE";
 const DELETIONS: &str = "PROPERTYSTORE/DEEP_STORE_DELETIONS";
+const INSTANCE_PARTITIONS: &str = "PROPERTYSTORE/INSTANCE_PARTITIONS";
+const BROKERS: &str = "BROKER_RESOURCE";
+const NODES: &str = "NODES";
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +42,8 @@ struct TableDocument {
     enabled: bool,
     creation_time_ms: i64,
     modified_time_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time_boundary_ms: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,7 +66,8 @@ pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
         let config = TableConfig::from_json(&document.config).map_err(|error| unreadable(&path, error))?;
         let name = config.table_name().to_string();
         let entry = TableEntry::new(config, document.enabled, document.creation_time_ms, document.modified_time_ms);
-        state.tables.insert(name, Table { entry, segments: BTreeMap::new(), version: 0 });
+        let entry = TableEntry { time_boundary_ms: document.time_boundary_ms, ..entry };
+        state.tables.insert(name, Table { entry, segments: BTreeMap::new(), lineage: Lineage::default(), version: 0 });
     }
     for (path, value) in records(store, SEGMENTS).await? {
         let document: SegmentDocument<SegmentRecord> = read(&path, &value)?;
@@ -69,9 +82,19 @@ pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
             None => tracing::warn!(%path, "a segment without its table is left alone"),
         }
     }
+    for (path, value) in records(store, LINEAGE).await? {
+        let lineage: Lineage = read(&path, &value)?;
+        if let Some(table) = path.as_str().rsplit('/').next().and_then(|name| state.tables.get_mut(name)) {
+            table.lineage = lineage;
+        }
+    }
     for (path, value) in records(store, DELETIONS).await? {
         let tombstone: Tombstone = read(&path, &value)?;
         state.tombstones.insert(tombstone.path.clone(), tombstone);
+    }
+    for (path, value) in records(store, INSTANCE_PARTITIONS).await? {
+        let partitions: InstancePartitions = read(&path, &value)?;
+        state.instance_partitions.insert(partitions.instance_partitions_name.clone(), partitions);
     }
     for (path, value) in records(store, INSTANCES).await? {
         let instance: InstanceEntry = read(&path, &value)?;
@@ -79,6 +102,19 @@ pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
     }
     if let Some(record) = store.get(&RecordPath::parse(CONFIG)?).await? {
         state.configs = read(&record.path, &record.value)?;
+    }
+    for (path, value) in records(store, BROKERS).await? {
+        state.broker_resource.insert(path.name().to_owned(), read(&path, &value)?);
+    }
+    state.broker_resource.retain(|table, _| state.tables.contains_key(table));
+    // Tables of a store that an earlier version wrote.
+    let unknown = state.tables.iter().filter(|(name, _)| !state.broker_resource.contains_key(*name));
+    let derived: Vec<_> = unknown.map(|(name, t)| (name.clone(), state.brokers_by_tag(&t.entry.config))).collect();
+    state.broker_resource.extend(derived);
+    for (path, value) in records(store, NODES).await? {
+        let name = path.as_str().strip_prefix(NODES).unwrap_or_default().trim_start_matches('/').to_owned();
+        let node: Node = read(&path, &value)?;
+        state.nodes.insert(name, node);
     }
     Ok(state)
 }
@@ -126,11 +162,19 @@ fn operations(state: &State, changes: &[Change]) -> Result<Vec<Op>, Error> {
                     enabled: entry.enabled,
                     creation_time_ms: entry.creation_time_ms,
                     modified_time_ms: entry.modified_time_ms,
+                    time_boundary_ms: entry.time_boundary_ms,
                 };
-                put(put_json(path(TABLES, &[entry.config.table_name().as_str()])?, &document)?);
+                let name = entry.config.table_name();
+                put(put_json(path(TABLES, &[name.as_str()])?, &document)?);
+                if !state.tables.contains_key(name.as_str()) {
+                    let brokers = state.brokers_by_tag(&entry.config);
+                    put(put_json(path(BROKERS, &[name.as_str()])?, &brokers)?);
+                }
             }
             Change::RemoveTable(name) => {
                 put(Op::delete(path(TABLES, &[name])?, Expect::Any));
+                put(Op::delete(path(LINEAGE, &[name])?, Expect::Any));
+                put(Op::delete(path(BROKERS, &[name])?, Expect::Any));
                 let held: BTreeSet<&String> =
                     state.tables.get(name).map(|table| table.segments.keys().collect()).unwrap_or_default();
                 for segment in held {
@@ -144,9 +188,28 @@ fn operations(state: &State, changes: &[Change]) -> Result<Vec<Op>, Error> {
             Change::RemoveSegment { table, segment } => {
                 put(Op::delete(path(SEGMENTS, &[table, segment])?, Expect::Any));
             }
+            Change::PutLineage { table, lineage } => {
+                let path = path(LINEAGE, &[table])?;
+                put(if lineage.entries.is_empty() { Op::delete(path, Expect::Any) } else { put_json(path, lineage)? });
+            }
             Change::PutInstance(entry) => put(put_json(path(INSTANCES, &[&entry.id])?, entry)?),
-            Change::RemoveInstance(id) => put(Op::delete(path(INSTANCES, &[id])?, Expect::Any)),
+            Change::RemoveInstance(id) => {
+                put(Op::delete(path(INSTANCES, &[id])?, Expect::Any));
+                for (table, brokers) in state.broker_resource.iter().filter(|(_, brokers)| brokers.contains(id)) {
+                    let left: BTreeSet<&String> = brokers.iter().filter(|broker| *broker != id).collect();
+                    put(put_json(path(BROKERS, &[table])?, &left)?);
+                }
+            }
             Change::PutTombstone(tombstone) => put(put_json(deletion_path(&tombstone.path)?, tombstone)?),
+            Change::PutInstancePartitions(partitions) => {
+                put(put_json(path(INSTANCE_PARTITIONS, &[&partitions.instance_partitions_name])?, partitions)?);
+            }
+            Change::RemoveInstancePartitions(name) => {
+                put(Op::delete(path(INSTANCE_PARTITIONS, &[name])?, Expect::Any));
+            }
+            Change::PutBrokers { table, brokers } => put(put_json(path(BROKERS, &[table])?, brokers)?),
+            Change::PutNode(at, node) => put(put_json(node_path(at)?, node)?),
+            Change::RemoveNode(at) => put(Op::delete(node_path(at)?, Expect::Any)),
             Change::RemoveTombstone(of) => put(Op::delete(deletion_path(of)?, Expect::Any)),
             Change::PutConfig(key, value) => {
                 configs.get_or_insert_with(|| state.configs.clone()).insert(key.clone(), value.clone());
@@ -177,4 +240,8 @@ fn path(base: &str, names: &[&str]) -> Result<RecordPath, Error> {
 /// A deep store path has two components.
 fn deletion_path(of: &str) -> Result<RecordPath, Error> {
     path(DELETIONS, &of.split('/').collect::<Vec<&str>>())
+}
+
+fn node_path(of: &str) -> Result<RecordPath, Error> {
+    path(NODES, &of.split('/').collect::<Vec<&str>>())
 }

@@ -8,26 +8,63 @@ use model::TableType;
 
 use crate::error::Error;
 
-/// All parameters in the order given; a name may come more than once.
+/// All parameters in the order given; a name may come more than once. With them the database that the request is
+/// about.
 #[derive(Debug, Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    database: Option<String>,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_or_else(|_| Self::default(), |Query(pairs)| Self(pairs)))
+        let pairs =
+            Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_or_else(|_| Vec::new(), |query| query.0);
+        let database = parts.headers.get("database").and_then(|value| value.to_str().ok()).map(str::trim);
+        Ok(Self { pairs, database: database.filter(|name| !name.is_empty()).map(str::to_owned) })
     }
 }
 
 impl Params {
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A table or schema name under which it is stored: with the database of the request's header, where there is one.
+    /// `default` stands for no database.
+    pub fn stored_name(&self, name: &str) -> Result<String, Error> {
+        let is_default = |database: &str| database.eq_ignore_ascii_case("default");
+        match name.split_once('.') {
+            Some((_, rest)) if rest.contains('.') => {
+                Err(Error::Internal(format!("Table name: '{name}' containing more than one '.' is not allowed")))
+            }
+            Some((prefix, rest)) => match &self.database {
+                Some(database) if database != prefix => Err(Error::Internal(format!(
+                    "Database name '{prefix}' from table prefix does not match database name '{database}' from header"
+                ))),
+                _ if is_default(prefix) => Ok(rest.to_owned()),
+                _ => Ok(name.to_owned()),
+            },
+            None => Ok(match self.database.as_deref().filter(|database| !is_default(database)) {
+                Some(database) => format!("{database}.{name}"),
+                None => name.to_owned(),
+            }),
+        }
+    }
+
+    /// Whether a stored name belongs to the database of the request; without a header every name does.
+    pub fn in_database(&self, stored: &str) -> bool {
+        match self.database.as_deref() {
+            None => true,
+            Some(database) if database.eq_ignore_ascii_case("default") => !stored.contains('.'),
+            Some(database) => stored.split_once('.').is_some_and(|(prefix, _)| prefix == database),
+        }
     }
 
     /// Values of a parameter that may be repeated or hold a list with commas.
@@ -75,4 +112,28 @@ pub(crate) fn parse_json(text: &[u8]) -> Result<serde_json::Value, String> {
     }
     serde_json::from_slice(text)
         .map_err(|error| if error.is_eof() { format!("Unexpected end-of-input: {error}") } else { error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_database(database: Option<&str>) -> Params {
+        Params { pairs: Vec::new(), database: database.map(str::to_owned) }
+    }
+
+    #[test]
+    fn databases() {
+        let name = |database, name: &str| with_database(database).stored_name(name).map_err(|error| error.to_string());
+        assert_eq!(name(None, "t").unwrap(), "t");
+        assert_eq!(name(None, "db.t").unwrap(), "db.t");
+        assert_eq!(name(None, "default.t").unwrap(), "t");
+        assert_eq!(name(Some("db"), "t").unwrap(), "db.t");
+        assert_eq!(name(Some("db"), "db.t_OFFLINE").unwrap(), "db.t_OFFLINE");
+        assert_eq!(name(Some("Default"), "t").unwrap(), "t");
+        assert!(name(Some("b"), "a.t").unwrap_err().contains("does not match database name 'b' from header"));
+        assert!(name(None, "a.b.c").unwrap_err().contains("more than one '.'"));
+        assert!(with_database(Some("db")).in_database("db.t") && !with_database(Some("db")).in_database("t"));
+        assert!(with_database(Some("default")).in_database("t") && with_database(None).in_database("db.t"));
+    }
 }

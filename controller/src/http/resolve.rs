@@ -16,6 +16,11 @@ pub(crate) fn split(name: &str, table_type: Option<TableType>) -> Result<(String
     }
 }
 
+/// A name with the suffix of a type, added where it is not there.
+pub(crate) fn with_type(name: &str, table_type: TableType) -> String {
+    if name.ends_with(table_type.suffix()) { name.to_owned() } else { format!("{name}{}", table_type.suffix()) }
+}
+
 /// Names with type of the existing tables that are meant, OFFLINE first. May be empty.
 pub(crate) fn existing(state: &State, name: &str, table_type: Option<TableType>) -> Result<Vec<String>, Error> {
     let (raw, table_type) = split(name, table_type)?;

@@ -82,17 +82,25 @@ pub(crate) fn read(document: &[u8]) -> Result<(Schema, Map<String, Value>), Erro
     Ok((schema, unrecognized))
 }
 
+/// As [`read`], under the name with which the schema is stored in the database of the request.
+fn read_stored(document: &[u8], params: &Params) -> Result<(Schema, Map<String, Value>), Error> {
+    let (mut schema, unrecognized) = read(document)?;
+    schema.name = params.stored_name(&schema.name)?;
+    Ok((schema, unrecognized))
+}
+
 /// Names of all schemas
 #[utoipa::path(get, path = "/schemas", tag = "Schema", responses((status = 200)))]
-async fn list(State(app): State<Arc<App>>) -> Json<Vec<String>> {
-    Json::new(app.cluster.read().schemas.keys().cloned().collect())
+async fn list(State(app): State<Arc<App>>, params: Params) -> Json<Vec<String>> {
+    let state = app.cluster.read();
+    Json::new(state.schemas.keys().filter(|name| params.in_database(name)).cloned().collect())
 }
 
 /// How many fields of each kind the schemas have
 #[utoipa::path(get, path = "/schemas/info", tag = "Schema", responses((status = 200)))]
-async fn info(State(app): State<Arc<App>>) -> Json<Value> {
+async fn info(State(app): State<Arc<App>>, params: Params) -> Json<Value> {
     let state = app.cluster.read();
-    let schemas = state.schemas.values().map(|entry| {
+    let schemas = state.schemas.values().filter(|entry| params.in_database(&entry.schema.name)).map(|entry| {
         let count = |roles: &[FieldRole]| entry.schema.fields.iter().filter(|f| roles.contains(&f.role)).count();
         json!({
             "schemaName": entry.schema.name,
@@ -108,43 +116,74 @@ async fn info(State(app): State<Arc<App>>) -> Json<Value> {
 /// Which data types each kind of field may have, and their defaults
 #[utoipa::path(get, path = "/schemas/fieldSpec", tag = "Schema", responses((status = 200)))]
 async fn field_spec() -> Json<Value> {
-    const NUMBERS: [DataType; 5] =
-        [DataType::Int, DataType::Long, DataType::Float, DataType::Double, DataType::BigDecimal];
-    const OTHERS: [DataType; 5] =
-        [DataType::Boolean, DataType::Timestamp, DataType::String, DataType::Json, DataType::Bytes];
+    use DataType::{
+        BigDecimal, Boolean, Bytes, Double, Float, Int, List, Long, Map as MapType, String as Text, Struct, Timestamp,
+    };
+    const METRICS: [DataType; 6] = [Int, Long, Float, Double, BigDecimal, Bytes];
+    const PLAIN: [DataType; 10] =
+        [Int, Long, Float, Double, BigDecimal, Boolean, Timestamp, Text, DataType::Json, Bytes];
+    const NESTED: [DataType; 3] = [MapType, List, Struct];
     let default = |data_type: DataType, role| {
         let value = model::FieldSpec::new("x", data_type, role).default_null_value;
-        model::render::to_json(&value)
+        match data_type {
+            MapType => json!({}),
+            List => json!([]),
+            Struct => Value::Null,
+            // Stored as 0 and 1.
+            Boolean => json!(0),
+            Timestamp => json!(0),
+            _ => model::render::to_json(&value),
+        }
     };
-    let all: Vec<DataType> = NUMBERS.into_iter().chain(OTHERS).collect();
-    let metrics: Vec<DataType> = NUMBERS.into_iter().chain([DataType::Bytes]).collect();
     let mut roles = Map::new();
     for (name, role, types) in [
-        ("DIMENSION", FieldRole::Dimension, &all),
-        ("METRIC", FieldRole::Metric, &metrics),
-        ("DATE_TIME", FieldRole::DateTime, &all),
+        ("DIMENSION", FieldRole::Dimension, &PLAIN[..]),
+        ("METRIC", FieldRole::Metric, &METRICS),
+        ("TIME", FieldRole::Time, &PLAIN),
+        ("DATE_TIME", FieldRole::DateTime, &PLAIN),
+        ("COMPLEX", FieldRole::Complex, &NESTED),
     ] {
         let allowed: BTreeMap<String, Value> =
             types.iter().map(|t| (t.to_string(), json!({ "nullDefault": default(*t, role) }))).collect();
         roles.insert(name.to_owned(), json!({ "allowedDataTypes": allowed }));
     }
+    let describe = |data_type: DataType| {
+        let size = match data_type {
+            Int | Float | Boolean => 4,
+            Long | Double | Timestamp => 8,
+            _ => -1,
+        };
+        // Nested types are stored as they are.
+        let stored = if NESTED.contains(&data_type) { data_type } else { data_type.stored() };
+        json!({
+            "storedType": stored.to_string(),
+            "size": size,
+            "sortable": !NESTED.contains(&data_type),
+            "numeric": data_type.is_numeric(),
+        })
+    };
     let types: BTreeMap<String, Value> =
-        all.iter().map(|t| (t.to_string(), json!({ "storedType": t.stored().to_string() }))).collect();
+        PLAIN.into_iter().chain(NESTED).map(|t| (t.to_string(), describe(t))).collect();
     Json::new(json!({ "fieldTypes": roles, "dataTypes": types }))
 }
 
 /// One schema
-#[utoipa::path(get, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path)), responses((status = 200), (status = 404)))]
-async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(get, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path)), responses((status = 200), (status = 404), (status = 500)))]
+async fn get(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let state = app.cluster.read();
     let entry = state.schemas.get(&name).ok_or_else(|| Error::NotFound("Schema not found".to_owned()))?;
     Ok(Json::pretty(entry.json.clone()))
 }
 
 /// The schema of a table
-#[utoipa::path(get, path = "/tables/{tableName}/schema", tag = "Table", params(("tableName" = String, Path)), responses((status = 200), (status = 404)))]
-async fn of_table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
-    let (raw, _) = super::resolve::split(&name, None)?;
+#[utoipa::path(get, path = "/tables/{tableName}/schema", tag = "Schema", params(("tableName" = String, Path)), responses((status = 200), (status = 404), (status = 500)))]
+async fn of_table(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    let (raw, _) = super::resolve::split(&params.stored_name(&name)?, None)?;
     let state = app.cluster.read();
     let entry = state.schemas.get(&raw);
     let entry = entry.ok_or_else(|| Error::NotFound(format!("Schema not found for table: {name}")))?;
@@ -152,14 +191,15 @@ async fn of_table(State(app): State<Arc<App>>, Path(name): Path<String>) -> Resu
 }
 
 /// Adds a schema, or replaces it by one that is compatible
-#[utoipa::path(post, path = "/schemas", tag = "Schema", params(("override" = Option<bool>, Query, description = "Replace a schema of the same name. Default true"), ("force" = Option<bool>, Query, description = "Replace it even by an incompatible one")), request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 409)))]
+#[utoipa::path(post, path = "/schemas", tag = "Schema", params(("override" = Option<bool>, Query, description = "Replace a schema of the same name. Default true"), ("force" = Option<bool>, Query, description = "Replace it even by an incompatible one")), request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 409), (status = 500)))]
 async fn add(State(app): State<Arc<App>>, params: Params, Document(body): Document) -> Result<Json<Value>, ApiError> {
-    let (schema, unrecognized) = read(&body)?;
+    let (schema, unrecognized) = read_stored(&body, &params)?;
     let name = schema.name.clone();
     let may_replace = params.flag("override", true);
     let force = params.flag("force", false);
     app.cluster
         .write(|state| {
+            tables::check_schema_against_tables(state, &schema)?;
             if let Some(old) = state.schemas.get(&schema.name) {
                 if !may_replace {
                     return Err(Error::Conflict(format!("Schema: {} already exists", schema.name)));
@@ -175,14 +215,16 @@ async fn add(State(app): State<Arc<App>>, params: Params, Document(body): Docume
 }
 
 /// Replaces a schema by one that adds columns
-#[utoipa::path(put, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path), ("reload" = Option<bool>, Query, description = "Load the new columns into the segments of the table"), ("force" = Option<bool>, Query)), request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 404)))]
+#[utoipa::path(put, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path), ("reload" = Option<bool>, Query, description = "Load the new columns into the segments of the table"), ("force" = Option<bool>, Query)), request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 404), (status = 500)))]
 async fn update(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     params: Params,
     Document(body): Document,
 ) -> Result<Json<Value>, ApiError> {
-    let (schema, unrecognized) = read(&body)?;
+    let name = params.stored_name(&name)?;
+    let (schema, unrecognized) = read_stored(&body, &params)?;
+    tables::check_schema_against_tables(&app.cluster.read(), &schema)?;
     if schema.name != name {
         return Err(Error::Invalid(format!(
             "Schema name mismatch for uploaded schema, tried to add schema with name {} as {name}",
@@ -191,6 +233,7 @@ async fn update(
         .into());
     }
     let force = params.flag("force", false);
+    let reload = params.flag("reload", false);
     let tables = app
         .cluster
         .write(|state| {
@@ -202,10 +245,13 @@ async fn update(
                 )));
             }
             let tables = super::resolve::existing(state, &name, None)?;
+            if reload && tables.is_empty() {
+                return Err(Error::NotFound(format!("Failed to find table {name} to reload")));
+            }
             Ok((vec![tables::put_schema(schema)], tables))
         })
         .await?;
-    if params.flag("reload", false) {
+    if reload {
         for table in tables {
             app.jobs.reload(&app.cluster, &table, None, false, None);
         }
@@ -214,8 +260,13 @@ async fn update(
 }
 
 /// Removes a schema that no table uses
-#[utoipa::path(delete, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path)), responses((status = 200), (status = 404), (status = 409)))]
-async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(delete, path = "/schemas/{schemaName}", tag = "Schema", params(("schemaName" = String, Path)), responses((status = 200), (status = 404), (status = 409), (status = 500)))]
+async fn delete(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     app.cluster
         .write(|state| {
             if !state.schemas.contains_key(&name) {
@@ -233,9 +284,14 @@ async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result
 }
 
 /// Checks a schema without storing it
-#[utoipa::path(post, path = "/schemas/validate", tag = "Schema", request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400)))]
-async fn validate(Document(body): Document) -> Result<Json<Value>, ApiError> {
-    let (schema, unrecognized) = read(&body)?;
+#[utoipa::path(post, path = "/schemas/validate", tag = "Schema", request_body(content((Value = "application/json"), (SchemaUpload = "multipart/form-data"))), responses((status = 200), (status = 400), (status = 500)))]
+async fn validate(
+    State(app): State<Arc<App>>,
+    params: Params,
+    Document(body): Document,
+) -> Result<Json<Value>, ApiError> {
+    let (schema, unrecognized) = read_stored(&body, &params)?;
+    tables::check_schema_against_tables(&app.cluster.read(), &schema)?;
     let mut shown = schema.to_json();
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("unrecognizedProperties".to_owned(), Value::Object(unrecognized));

@@ -70,6 +70,21 @@ fn sizes(app: &App, state: &cluster::State, name: &str, verbose: bool) -> Option
     Some(total)
 }
 
+/// Bytes of a physical table as reported and as estimated, of all replicas; -1 where nothing is known.
+pub(crate) fn total_sizes(live: &cluster::LiveInstances, name: &str, table: &cluster::Table) -> (i64, i64) {
+    let (mut reported, mut estimated) = (0_i64, 0_i64);
+    for (segment, entry) in &table.segments {
+        let replicas = live.replicas(name, segment);
+        let known = entry.ideal.keys().filter_map(|id| i64::try_from(replicas.get(id)?.size_bytes).ok());
+        let known: Vec<i64> = known.collect();
+        let Some(largest) = known.iter().max() else { continue };
+        reported += known.iter().sum::<i64>();
+        estimated += known.iter().sum::<i64>() + (entry.ideal.len() - known.len()) as i64 * largest;
+    }
+    let or_unknown = |size: i64| if size == 0 { -1 } else { size };
+    (or_unknown(reported), or_unknown(estimated))
+}
+
 /// Size of a table on its servers
 #[utoipa::path(get, path = "/tables/{tableName}/size", tag = "Table", params(("tableName" = String, Path), ("verbose" = Option<bool>, Query)), responses((status = 200), (status = 404)))]
 async fn size(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {

@@ -12,10 +12,11 @@ use service::http::Json;
 use utoipa_axum::routes;
 
 use super::params::{Params, parse_json};
+use super::tables::in_database as tables_in_database;
 use super::{App, Routes, answer, resolve, schemas};
 use crate::cluster::{self, Change};
 use crate::error::Error;
-use crate::tables::{self, Retention, Skip};
+use crate::tables::{self, Limits, Retention, Skip};
 
 pub(crate) fn routes() -> Routes {
     Routes::new().routes(routes!(list, add)).routes(routes!(validate)).routes(routes!(get, update, delete))
@@ -29,7 +30,7 @@ struct Bundle {
     unrecognized: Map<String, Value>,
 }
 
-fn read(body: &[u8]) -> Result<Bundle, Error> {
+fn read(body: &[u8], params: &Params) -> Result<Bundle, Error> {
     let shown = String::from_utf8_lossy(&body[..body.len().min(1000)]).into_owned();
     let unreadable =
         |reason: String| Error::Invalid(format!("Invalid TableConfigs json string: {shown}. Reason: {reason}"));
@@ -37,14 +38,16 @@ fn read(body: &[u8]) -> Result<Bundle, Error> {
         return Err(unreadable("expected an object with tableName, schema, offline and realtime".to_owned()));
     };
     let name = document.get("tableName").and_then(Value::as_str).unwrap_or_default();
-    let name = RawTableName::parse(name).map_err(|error| {
+    let stored = params.stored_name(name)?;
+    let name = RawTableName::parse(&stored).map_err(|error| {
         Error::Invalid(format!("Invalid TableConfigs: {name}. 'tableName' has to be a raw table name: {error}"))
     })?;
     let invalid = |reason: String| Error::Invalid(format!("Invalid TableConfigs: {name}. {reason}"));
     let schema = document.get("schema").filter(|schema| !schema.is_null());
     let schema = schema.ok_or_else(|| invalid("Must provide 'schema'".to_owned()))?;
-    let (schema, of_schema) =
+    let (mut schema, of_schema) =
         schemas::read(schema.to_string().as_bytes()).map_err(|error| invalid(error.to_string()))?;
+    schema.name = params.stored_name(&schema.name)?;
     let mut unrecognized = Map::new();
     let known = ["tableName", "schema", "offline", "realtime"];
     for (key, value) in document.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
@@ -54,7 +57,8 @@ fn read(body: &[u8]) -> Result<Bundle, Error> {
     let mut configs = Vec::new();
     for half in ["offline", "realtime"] {
         let Some(config) = document.get(half).filter(|config| !config.is_null()) else { continue };
-        let config = tables::read_config(config).map_err(|error| invalid(error.to_string()))?;
+        let config = tables::read_config(config).and_then(|config| tables_in_database(params, config));
+        let config = config.map_err(|error| invalid(error.to_string()))?;
         if !config.table_type().name().eq_ignore_ascii_case(half) {
             return Err(invalid(format!("'{half}' holds a config of type {}", config.table_type())));
         }
@@ -82,25 +86,32 @@ fn read(body: &[u8]) -> Result<Bundle, Error> {
     Ok(Bundle { name, schema, configs, unrecognized })
 }
 
+/// Checks what the document alone and the tenants tell. The halves are held against one another, not against what is
+/// stored.
 fn check(state: &cluster::State, bundle: &Bundle, skip: Skip) -> Result<(), Error> {
+    let invalid = |error: Error| Error::Invalid(format!("Invalid TableConfigs: {}. {error}", bundle.name));
     for config in &bundle.configs {
-        tables::validate(state, config, &bundle.schema, skip)
-            .map_err(|error| Error::Invalid(format!("Invalid TableConfigs: {}. {error}", bundle.name)))?;
+        tables::validate(config, &bundle.schema, skip).map_err(invalid)?;
+        tables::validate_in_cluster(state, config, skip).map_err(invalid)?;
     }
-    Ok(())
+    match bundle.configs.as_slice() {
+        [offline, realtime] if !skip.all => tables::validate_pair(offline, realtime).map_err(invalid),
+        _ => Ok(()),
+    }
 }
 
 /// Raw names of tables
-#[utoipa::path(get, path = "/tableConfigs", tag = "TableConfigs", responses((status = 200)))]
-async fn list(State(app): State<Arc<App>>) -> Json<Vec<String>> {
+#[utoipa::path(get, path = "/tableConfigs", tag = "Table", responses((status = 200)))]
+async fn list(State(app): State<Arc<App>>, params: Params) -> Json<Vec<String>> {
     let state = app.cluster.read();
     let names: BTreeSet<String> = state.tables.values().map(|t| t.entry.config.raw_name().to_string()).collect();
-    Json::new(names.into_iter().collect())
+    Json::new(names.into_iter().filter(|name| params.in_database(name)).collect())
 }
 
 /// The schema and the configs of a table
-#[utoipa::path(get, path = "/tableConfigs/{tableName}", tag = "TableConfigs", params(("tableName" = String, Path)), responses((status = 200), (status = 404)))]
-async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(get, path = "/tableConfigs/{tableName}", tag = "Table", params(("tableName" = String, Path)), responses((status = 200), (status = 500)))]
+async fn get(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let state = app.cluster.read();
     let schema = state.schemas.get(&name).ok_or_else(|| {
         Error::Internal(format!("Schema does not exist for table {name} Use POST to create it first."))
@@ -117,13 +128,15 @@ async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Js
 }
 
 /// Adds a schema and its tables
-#[utoipa::path(post, path = "/tableConfigs", tag = "TableConfigs", params(("validationTypesToSkip" = Option<String>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400)))]
+#[utoipa::path(post, path = "/tableConfigs", tag = "Table", params(("validationTypesToSkip" = Option<String>, Query), ("ignoreActiveTasks" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400), (status = 500)))]
 async fn add(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result<Json<Value>, ApiError> {
-    let bundle = read(&body)?;
+    let bundle = read(&body, &params)?;
     let skip = Skip::parse(params.get("validationTypesToSkip"))?;
+    let limits = Limits::of(&app.cluster);
     let now_ms = app.now_ms();
     let added = app.cluster.write(|state| {
-        if state.schemas.contains_key(bundle.name.as_str()) {
+        let there = state.schemas.contains_key(bundle.name.as_str());
+        if there || !resolve::existing(state, bundle.name.as_str(), None)?.is_empty() {
             return Err(Error::Invalid(format!(
                 "TableConfigs: {} already exists. Use PUT to update existing config",
                 bundle.name
@@ -132,7 +145,7 @@ async fn add(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result
         check(state, &bundle, skip)?;
         let mut changes = vec![tables::put_schema(bundle.schema.clone())];
         for config in &bundle.configs {
-            changes.push(tables::plan_create(state, config, Some(&bundle.schema), skip, now_ms)?);
+            changes.extend(tables::plan_create(state, config, Some(&bundle.schema), skip, limits, now_ms)?);
         }
         Ok((changes, ()))
     });
@@ -141,16 +154,17 @@ async fn add(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result
 }
 
 /// Replaces the schema and the configs of a table
-#[utoipa::path(put, path = "/tableConfigs/{tableName}", tag = "TableConfigs", params(("tableName" = String, Path), ("validationTypesToSkip" = Option<String>, Query), ("reload" = Option<bool>, Query), ("forceTableSchemaUpdate" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400)))]
+#[utoipa::path(put, path = "/tableConfigs/{tableName}", tag = "Table", params(("tableName" = String, Path), ("validationTypesToSkip" = Option<String>, Query), ("reload" = Option<bool>, Query), ("forceTableSchemaUpdate" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400), (status = 500)))]
 async fn update(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     params: Params,
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let invalid =
         |reason: &dyn std::fmt::Display| Error::Invalid(format!("Invalid TableConfigs: {name}. Reason: {reason}"));
-    let bundle = read(&body).map_err(|error| invalid(&error))?;
+    let bundle = read(&body, &params).map_err(|error| invalid(&error))?;
     if bundle.name.as_str() != name {
         return Err(invalid(&format!(
             "'tableName' in TableConfigs: {} must match provided tableName: {name}",
@@ -160,9 +174,12 @@ async fn update(
     }
     let skip = Skip::parse(params.get("validationTypesToSkip"))?;
     let force = params.flag("forceTableSchemaUpdate", false);
+    let limits = Limits::of(&app.cluster);
     let now_ms = app.now_ms();
     let updated = app.cluster.write(|state| {
-        let Some(old) = state.schemas.get(&name) else {
+        check(state, &bundle, skip).map_err(|error| invalid(&error))?;
+        let old = state.schemas.get(&name);
+        let Some(old) = old.filter(|_| !resolve::existing(state, &name, None).unwrap_or_default().is_empty()) else {
             return Err(Error::Invalid(format!("TableConfigs: {name} does not exist. Use POST to create it first.")));
         };
         if !force {
@@ -170,12 +187,20 @@ async fn update(
                 .check_update(&bundle.schema)
                 .map_err(|error| Error::Internal(format!("Failed to update TableConfigs for: {name}, {error}")))?;
         }
-        check(state, &bundle, skip)?;
         let mut changes = vec![tables::put_schema(bundle.schema.clone())];
         for config in &bundle.configs {
-            let exists = state.tables.contains_key(config.table_name().as_str());
-            let plan = if exists { tables::plan_update } else { tables::plan_create };
-            changes.push(plan(state, config, Some(&bundle.schema), skip, now_ms)?);
+            let schema = Some(&bundle.schema);
+            if state.tables.contains_key(config.table_name().as_str()) {
+                let change = tables::plan_update_within(state, config, schema, skip, limits, force, now_ms);
+                changes.push(change.map_err(|error| match error {
+                    Error::Incompatible(reason) => {
+                        Error::Incompatible(format!("Invalid TableConfigs for: {name}, {reason}"))
+                    }
+                    other => other,
+                })?);
+            } else {
+                changes.extend(tables::plan_create(state, config, schema, skip, limits, now_ms)?);
+            }
         }
         Ok((changes, ()))
     });
@@ -189,8 +214,13 @@ async fn update(
 }
 
 /// Removes a schema and its tables
-#[utoipa::path(delete, path = "/tableConfigs/{tableName}", tag = "TableConfigs", params(("tableName" = String, Path)), responses((status = 200), (status = 400)))]
-async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(delete, path = "/tableConfigs/{tableName}", tag = "Table", params(("tableName" = String, Path), ("ignoreActiveTasks" = Option<bool>, Query)), responses((status = 200), (status = 400), (status = 500)))]
+async fn delete(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     if RawTableName::parse(&name).is_err() {
         return Err(Error::Internal(format!("Invalid table name: {name}. Use raw table name.")).into());
     }
@@ -219,9 +249,9 @@ async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result
 }
 
 /// Checks a document without storing it
-#[utoipa::path(post, path = "/tableConfigs/validate", tag = "TableConfigs", params(("validationTypesToSkip" = Option<String>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400)))]
+#[utoipa::path(post, path = "/tableConfigs/validate", tag = "Table", params(("validationTypesToSkip" = Option<String>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400), (status = 500)))]
 async fn validate(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result<Json<Value>, ApiError> {
-    let bundle = read(&body)?;
+    let bundle = read(&body, &params)?;
     let skip = Skip::parse(params.get("validationTypesToSkip"))?;
     check(&app.cluster.read(), &bundle, skip)?;
     let mut shown = Map::new();

@@ -116,6 +116,14 @@ async fn segments_status(
     Ok(Json::pretty(table.segments.iter().map(status).collect::<Value>()))
 }
 
+/// Why nothing is known of how an OFFLINE table takes rows in.
+pub(super) fn no_push_task(table: &str) -> String {
+    format!(
+        "Cannot retrieve ingestion status for Table : {table} since it does not use the built-in \
+         SegmentGenerationAndPushTask task"
+    )
+}
+
 /// Whether a table takes rows in as it should
 #[utoipa::path(get, path = "/tables/{tableName}/status", tag = "Table", params(("tableName" = String, Path), ("type" = String, Query)), responses((status = 200), (status = 500)))]
 async fn status(
@@ -134,11 +142,7 @@ async fn status(
         return Err(failed(missing).into());
     };
     match table_type {
-        TableType::Offline => Err(failed(format!(
-            "Cannot retrieve ingestion status for Table : {found} since it does not use the built-in \
-             SegmentGenerationAndPushTask task"
-        ))
-        .into()),
+        TableType::Offline => Err(failed(no_push_task(found)).into()),
         TableType::Realtime => Ok(Json::pretty(json!({
             "ingestionStatus": { "ingestionState": "UNHEALTHY", "errorMessage": crate::tables::NO_STREAMS }
         }))),

@@ -14,6 +14,7 @@ pub mod partition;
 pub mod period;
 pub mod render;
 pub mod schema;
+pub mod suggest;
 pub mod table_config;
 pub mod value;
 

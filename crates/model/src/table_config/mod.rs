@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json};
 
 pub use indexing::{BloomConfig, IndexingConfig, PartitionConfig};
 pub use ingestion::{BatchIngestion, ComplexTypeConfig, IngestionConfig, JsonCollections, Transform};
-pub use validate::{ValidationError, validate_hybrid_pair, validate_table};
+pub use validate::{ValidationError, incompatible_changes, validate_hybrid_pair, validate_table};
 
 use crate::{
     names::{RawTableName, TableNameWithType, TableType, split_table_name},
@@ -74,6 +74,12 @@ impl TableConfig {
                 reason: format!(
                     "Table name: {written} does not match table type: {table_type} (its suffix says {suffix})"
                 ),
+            });
+        }
+        if raw_name.as_str().contains("__") {
+            return Err(TableConfigError::Member {
+                at: "/tableName".to_owned(),
+                reason: format!("'tableName' cannot contain double underscore ('__'), found '{raw_name}'"),
             });
         }
         let name = raw_name.with_type(table_type);
@@ -286,6 +292,11 @@ impl TableConfig {
         self.section("segmentsConfig")
     }
 
+    /// The entries of `tierConfigs`.
+    pub fn tiers(&self) -> impl Iterator<Item = &Map<String, Json>> {
+        self.json.get("tierConfigs").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object)
+    }
+
     /// The entries of `fieldConfigList`.
     pub(crate) fn field_configs(&self) -> impl Iterator<Item = &Map<String, Json>> {
         self.json.get("fieldConfigList").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object)
@@ -316,9 +327,10 @@ fn normalize_field_configs(out: &mut Map<String, Json>) -> Result<(), TableConfi
         }
         for name in &types {
             if !sections::FIELD_INDEX_TYPES.contains(&name.as_str()) {
+                let meant = crate::suggest::did_you_mean(name, sections::FIELD_INDEX_TYPES.iter().copied());
                 return Err(TableConfigError::Member {
                     at: format!("/fieldConfigList/{i}/indexTypes"),
-                    reason: format!("'{name}' is not one of {}", sections::FIELD_INDEX_TYPES.join(", ")),
+                    reason: format!("'{name}' is not one of {}{meant}", sections::FIELD_INDEX_TYPES.join(", ")),
                 });
             }
         }

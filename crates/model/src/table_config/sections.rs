@@ -23,6 +23,12 @@ pub(super) const FIELD_INDEX_TYPES: &[&str] =
     &["INVERTED", "SORTED", "TEXT", "FST", "IFST", "H3", "JSON", "TIMESTAMP", "VECTOR", "RANGE"];
 
 const HASH_FUNCTIONS: &[&str] = &["NONE", "MD5", "MURMUR3", "UUID", "XXHASH", "XXH128"];
+const PARTITION_SELECTORS: &[&str] = &[
+    "INSTANCE_REPLICA_GROUP_PARTITION_SELECTOR",
+    "FD_AWARE_INSTANCE_PARTITION_SELECTOR",
+    "MIRROR_SERVER_SET_PARTITION_SELECTOR",
+    "IMPLICIT_REALTIME_TABLE_PARTITION_SELECTOR",
+];
 const SWITCH: &[&str] = &["ENABLE", "DISABLE", "DEFAULT"];
 
 pub(super) const TABLE: Section = Section {
@@ -118,17 +124,17 @@ const QUERY: Section = Section {
 
 const INSTANCE_ASSIGNMENT: Section = Section {
     keys: &[
-        key("tagPoolConfig", Kind::Object(&TAG_POOL)),
+        key_or("tagPoolConfig", Kind::Object(&TAG_POOL), Required),
         key("constraintConfig", Kind::Any),
-        key("replicaGroupPartitionConfig", Kind::Object(&REPLICA_GROUP_PARTITION)),
-        key_or("partitionSelector", Kind::Text, Text("INSTANCE_REPLICA_GROUP_PARTITION_SELECTOR")),
+        key_or("replicaGroupPartitionConfig", Kind::Object(&REPLICA_GROUP_PARTITION), Required),
+        key_or("partitionSelector", Kind::Enum(PARTITION_SELECTORS), Text("INSTANCE_REPLICA_GROUP_PARTITION_SELECTOR")),
         key_or("minimizeDataMovement", Kind::Bool, False),
     ],
 };
 
 const TAG_POOL: Section = Section {
     keys: &[
-        key("tag", Kind::Text),
+        key_or("tag", Kind::Text, Required),
         key_or("poolBased", Kind::Bool, False),
         key_or("numPools", Kind::Int, Int(0)),
         key("pools", Kind::Any),

@@ -88,8 +88,13 @@ pub(super) fn read_section(
             None => match &key.default {
                 Default::Absent => {}
                 Default::Required => {
+                    let unknown = object.keys().filter(|name| section.keys.iter().all(|key| key.name != **name));
+                    let meant = match crate::suggest::nearest(key.name, unknown.map(String::as_str)) {
+                        Some(name) => format!("; rename '{name}', which nobody knows, if it was meant"),
+                        None => String::new(),
+                    };
                     return Err(ShapeError {
-                        reason: format!("\"{}\" field is missing in table config", key.name),
+                        reason: format!("\"{}\" field is missing in table config{meant}", key.name),
                         at,
                     });
                 }
@@ -148,7 +153,12 @@ fn read_value(value: &Json, key: &Key, at: &str, unrecognized: &mut Unrecognized
             let found = value.as_str().and_then(|text| allowed.iter().find(|name| name.eq_ignore_ascii_case(text)));
             match found {
                 Some(name) => Ok((*name).into()),
-                None => fail(&format!("one of {}", allowed.join(", "))),
+                None => {
+                    let text = value.as_str().unwrap_or_default();
+                    let meant = crate::suggest::did_you_mean(text, allowed.iter().copied());
+                    let reason = format!("expected one of {}, found {}{meant}", allowed.join(", "), shown(value));
+                    Err(ShapeError { at: at.to_owned(), reason })
+                }
             }
         }
         Kind::TextList => match value {

@@ -1,118 +1,121 @@
-//! Ingestion: batch, stream, filter, transforms, aggregation, complex types.
+//! Ingestion: batch, filter, transforms, enrichment, complex types.
 
 use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
-use super::{super::TableConfig, Errors};
-use crate::{FieldRole, Schema, TableType};
+use super::{super::TableConfig, Errors, aggregation, missing_column_advice};
+use crate::{Schema, suggest};
 
 pub(super) fn check(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
     batch(config, errors);
-    streams(config, errors);
+    stream_places(config, errors);
+    aggregation::check(config, schema, errors);
+    enrichments(config, errors);
     transforms(config, schema, errors);
-    aggregations(config, schema, errors);
     complex_types(config, schema, errors);
+    schema_conforming(config, schema, errors);
 }
 
 fn batch(config: &TableConfig, errors: &mut Errors) {
     let Some(batch) = &config.ingestion().batch else { return };
     let at = "/ingestionConfig/batchIngestionConfig";
-    if let Some(kind) = &batch.segment_ingestion_type
-        && !["APPEND", "REFRESH"].contains(&kind.to_ascii_uppercase().as_str())
-    {
-        errors.add(
-            format!("{at}/segmentIngestionType"),
-            format!("Table: {}, invalid push type: {kind}", config.table_name()),
-            "use APPEND or REFRESH",
-        );
+    let table = config.table_name();
+    for (key, given, known, message) in [
+        ("segmentIngestionType", &batch.segment_ingestion_type, ["APPEND", "REFRESH"], "invalid push type"),
+        (
+            "segmentIngestionFrequency",
+            &batch.segment_ingestion_frequency,
+            ["HOURLY", "DAILY"],
+            "invalid segment ingestion frequency",
+        ),
+    ] {
+        if let Some(given) = given.as_deref().filter(|text| !text.is_empty()) {
+            errors.ensure(
+                known.contains(&given.to_ascii_uppercase().as_str()),
+                &format!("{at}/{key}"),
+                format!("Table: {table}, {message}: {given}"),
+                format!("use {}{}", known.join(" or "), suggest::did_you_mean(given, known)),
+            );
+        }
     }
-    if let Some(frequency) = &batch.segment_ingestion_frequency
-        && !["HOURLY", "DAILY"].contains(&frequency.to_ascii_uppercase().as_str())
-    {
-        errors.add(
-            format!("{at}/segmentIngestionFrequency"),
-            format!("Table: {}, invalid segment ingestion frequency: {frequency}", config.table_name()),
-            "use HOURLY or DAILY",
+    is_list_of_objects(config, "batchIngestionConfig", "batchConfigMaps", errors);
+    const FORMATS: [&str; 11] =
+        ["avro", "gzipped_avro", "csv", "json", "pinot", "thrift", "parquet", "orc", "proto", "arrow", "other"];
+    for (place, map) in batch.config_maps.iter().enumerate() {
+        let Some(format) = map.get("inputFormat") else { continue };
+        errors.ensure(
+            FORMATS.contains(&format.to_ascii_lowercase().as_str()),
+            &format!("{at}/batchConfigMaps/{place}/inputFormat"),
+            "Could not create BatchConfig using the batchConfig map",
+            format!("'{format}' is no input format{}", suggest::did_you_mean(format, FORMATS)),
         );
     }
 }
 
-fn streams(config: &TableConfig, errors: &mut Errors) {
-    let legacy = config.section("tableIndexConfig").get("streamConfigs").is_some();
-    if legacy && !config.ingestion().streams.is_empty() {
-        errors.add(
-            "/tableIndexConfig/streamConfigs",
-            "Should not use indexingConfig#getStreamConfigs if ingestionConfig#StreamIngestionConfig is provided",
-            "keep ingestionConfig.streamIngestionConfig only",
-        );
-    }
-    if config.table_type() != TableType::Realtime {
+fn is_list_of_objects(config: &TableConfig, section: &str, key: &str, errors: &mut Errors) {
+    let value = config.section("ingestionConfig").get(section).and_then(|section| section.get(key));
+    let Some(value) = value.filter(|value| !value.is_null()) else { return };
+    let fits = value.as_array().is_some_and(|items| items.iter().all(Json::is_object));
+    let at = format!("/ingestionConfig/{section}/{key}");
+    errors.ensure(fits, &at, format!("'{key}' must be an array of objects"), "each holds the properties of one");
+}
+
+/// A stream is described in one place.
+fn stream_places(config: &TableConfig, errors: &mut Errors) {
+    if !config.section("ingestionConfig").contains_key("streamIngestionConfig") {
         return;
     }
-    let streams = config.stream_configs();
-    if streams.is_empty() {
-        let has_section = config.section("ingestionConfig").contains_key("streamIngestionConfig");
-        if has_section {
-            errors.add(
-                "/ingestionConfig/streamIngestionConfig/streamConfigMaps",
-                "Must have at least 1 stream in REALTIME table",
-                "",
-            );
-        } else {
-            errors.add(
-                "/ingestionConfig/streamIngestionConfig",
-                format!("Cannot find streamConfigs for table: {}", config.table_name()),
-                "add ingestionConfig.streamIngestionConfig.streamConfigMaps",
-            );
-        }
-    }
-    for stream in &streams {
-        let at = "/ingestionConfig/streamIngestionConfig/streamConfigMaps";
-        let fail = "Could not create StreamConfig using the streamConfig map";
-        let Some(kind) = stream.get("streamType") else {
-            errors.add(at, fail, "'streamType' is missing, for example \"kafka\"");
-            continue;
-        };
-        for key in ["topic.name", "decoder.class.name"] {
-            let key = format!("stream.{kind}.{key}");
-            if stream.get(&key).is_none_or(|value| value.trim().is_empty()) {
-                errors.add(at, fail, format!("'{key}' is missing"));
-            }
-        }
-        thresholds(stream, at, fail, errors);
-    }
+    is_list_of_objects(config, "streamIngestionConfig", "streamConfigMaps", errors);
+    let legacy = config.section("tableIndexConfig").get("streamConfigs").and_then(Json::as_object);
+    errors.ensure(
+        legacy.is_none_or(serde_json::Map::is_empty),
+        "/tableIndexConfig/streamConfigs",
+        "Should not use indexingConfig#getStreamConfigs if ingestionConfig#StreamIngestionConfig is provided",
+        "keep ingestionConfig.streamIngestionConfig only",
+    );
+    errors.ensure(
+        !config.ingestion().streams.is_empty(),
+        "/ingestionConfig/streamIngestionConfig/streamConfigMaps",
+        "Must have at least 1 stream in REALTIME table",
+        "list one map of properties for each stream",
+    );
 }
 
-fn thresholds(stream: &std::collections::BTreeMap<String, String>, at: &str, fail: &str, errors: &mut Errors) {
-    let period = "realtime.segment.flush.threshold.time";
-    if let Some(text) = stream.get(period)
-        && text.trim().parse::<u64>().is_err()
-        && crate::parse_period(text).is_err()
-    {
-        errors.add(at, fail, format!("'{period}' is no period: '{text}', use for example 24h"));
-    }
-    for key in [
-        "realtime.segment.flush.threshold.rows",
-        "realtime.segment.flush.threshold.segment.rows",
-        "realtime.segment.flush.threshold.size",
-    ] {
-        if let Some(text) = stream.get(key)
-            && text.trim().parse::<u64>().is_err()
-        {
-            errors.add(at, fail, format!("'{key}' is no whole number: '{text}'"));
+fn enrichments(config: &TableConfig, errors: &mut Errors) {
+    const KNOWN: [&str; 2] = ["generateColumn", "clpEnricher"];
+    for (i, enrichment) in config.ingestion().enrichments.iter().enumerate() {
+        let kind = enrichment.get("enricherType").and_then(Json::as_str).unwrap_or_default();
+        let at = format!("/ingestionConfig/enrichmentConfigs/{i}");
+        if !KNOWN.contains(&kind) {
+            errors.add(
+                format!("{at}/enricherType"),
+                format!("No record enricher found for type: {kind}"),
+                format!("use {}{}", KNOWN.join(" or "), suggest::did_you_mean(kind, KNOWN)),
+            );
+            continue;
         }
-    }
-    let size = "realtime.segment.flush.threshold.segment.size";
-    if let Some(text) = stream.get(size)
-        && crate::parse_data_size(text).is_none()
-    {
-        errors.add(at, fail, format!("'{size}' is no size: '{text}', use for example 200M"));
+        let properties = enrichment.get("properties").unwrap_or(&Json::Null);
+        errors.ensure(
+            properties.is_object() || properties.is_null(),
+            &format!("{at}/properties"),
+            format!("Failed to parse the config of enricher {kind}"),
+            "give an object",
+        );
+        let functions = properties.get("fieldToFunctionMap").and_then(Json::as_object);
+        for (field, function) in functions.into_iter().flatten() {
+            errors.ensure(
+                !function.as_str().unwrap_or_default().trim_start().to_ascii_lowercase().starts_with("groovy("),
+                &format!("{at}/properties/fieldToFunctionMap/{field}"),
+                "Groovy expression is not allowed for enrichment",
+                "use a function",
+            );
+        }
     }
 }
 
 fn transforms(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
-    let sources: Vec<String> = config.ingestion().aggregations.iter().filter_map(aggregation_source).collect();
+    let sources = aggregation::sources(config);
     let mut seen = HashSet::new();
     for (i, transform) in config.ingestion().transforms.iter().enumerate() {
         let at = format!("/ingestionConfig/transformConfigs/{i}");
@@ -120,100 +123,90 @@ fn transforms(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
         if column.is_empty() || function.is_empty() {
             errors.add(
                 &at,
-                format!("columnName/transformFunction cannot be null in TransformConfig {{columnName: {column}, transformFunction: {function}}}"),
+                format!(
+                    "columnName/transformFunction cannot be null in TransformConfig {{columnName: {column}, transformFunction: {function}}}"
+                ),
                 "give both",
             );
             continue;
         }
-        if schema.field(column).is_none() && !sources.iter().any(|source| source == column) {
-            errors.add(
-                format!("{at}/columnName"),
-                format!("The destination column '{column}' of the transform function must be present in the schema or as a source column for aggregations"),
-                format!("add it to schema {}", schema.name),
-            );
-        }
-        if !seen.insert(column) {
-            errors.add(
-                format!("{at}/columnName"),
-                format!("Duplicate transform config found for column '{column}'"),
-                "keep one of them",
-            );
-        }
-    }
-}
-
-/// The column that an aggregation reads: `SUM(price)` reads `price`.
-fn aggregation_source(config: &Json) -> Option<String> {
-    let function = config.get("aggregationFunction")?.as_str()?;
-    let inner = function.split_once('(')?.1.trim_end().strip_suffix(')')?;
-    let first = inner.split(',').next()?.trim();
-    Some(first.trim_matches('"').to_owned())
-}
-
-fn aggregations(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
-    let aggregations = &config.ingestion().aggregations;
-    if aggregations.is_empty() {
-        return;
-    }
-    let list = "/ingestionConfig/aggregationConfigs";
-    if config.section("tableIndexConfig").get("aggregateMetrics").and_then(Json::as_bool) == Some(true) {
-        errors.add(list, "aggregateMetrics cannot be set with AggregationConfig", "choose one of them");
-    }
-    let mut covered = HashSet::new();
-    for (i, aggregation) in aggregations.iter().enumerate() {
-        let at = format!("{list}/{i}");
-        let column = aggregation.get("columnName").and_then(Json::as_str).unwrap_or_default();
-        match schema.field(column) {
-            None => errors.add(
-                &at,
-                format!("The destination column '{column}' of the aggregation function must be present in the schema"),
-                "",
+        let at = format!("{at}/columnName");
+        errors.ensure(
+            seen.insert(column),
+            &at,
+            format!("Duplicate transform config found for column '{column}'"),
+            "keep one of them",
+        );
+        errors.ensure(
+            schema.field(column).is_some() || sources.iter().any(|source| source == column),
+            &at,
+            format!(
+                "The destination column '{column}' of the transform function must be present in the schema or as a source column for aggregations"
             ),
-            Some(field) if field.role != FieldRole::Metric => {
-                errors.add(&at, format!("aggregation destination column: {column} must be a metric"), "");
-            }
-            Some(_) => {}
-        }
-        if !covered.insert(column) {
-            errors.add(&at, format!("Duplicate aggregation config found for column '{column}'"), "keep one of them");
-        }
-        if aggregation_source(aggregation).is_none() {
-            errors.add(
-                &at,
-                format!("Invalid aggregation function for column '{column}'"),
-                "write it as FUNCTION(column), for example SUM(price)",
-            );
-        }
-        if !config.indexing().no_dictionary.contains(column) {
-            errors.add(
-                &at,
-                format!("Aggregation column: {column} must be a no-dictionary column"),
-                "add it to noDictionaryColumns",
-            );
-        }
-    }
-    let missing: Vec<&str> = schema
-        .fields_of(FieldRole::Metric)
-        .map(|field| field.name.as_str())
-        .filter(|name| !covered.contains(name))
-        .collect();
-    if !missing.is_empty() {
-        errors.add(list, format!("all metric columns must be aggregated, missing: [{}]", missing.join(", ")), "");
+            missing_column_advice(schema, column),
+        );
     }
 }
 
 fn complex_types(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
     let Some(complex) = &config.ingestion().complex_types else { return };
-    for (prefix, replacement) in &complex.prefixes_to_rename {
-        let clash = schema.fields.iter().find(|field| field.name.starts_with(prefix.as_str()) && !prefix.is_empty());
+    for prefix in complex.prefixes_to_rename.keys() {
+        let clash = schema.fields.iter().find(|field| field.name.starts_with(prefix.as_str()));
         if let Some(field) = clash {
             errors.add(
-                "/ingestionConfig/complexTypeConfig/prefixesToRename",
+                format!("/ingestionConfig/complexTypeConfig/prefixesToRename/{prefix}"),
                 format!(
-                    "Fields from table schema contains columns starting with the prefix '{prefix}' to be renamed: {}",
+                    "Fields in the schema may not begin with any prefix specified in the prefixesToRename config. Name conflict with field: {} and prefix: {prefix}",
                     field.name
                 ),
-                format!("name the column as it is called after renaming to '{replacement}'"),
+                "name the column as it is called after renaming",
+            );
+        }
+    }
+}
+
+/// Documents that are spread over the columns of the schema.
+fn schema_conforming(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
+    let Some(conforming) = config.ingestion().schema_conforming.as_ref().filter(|config| !config.is_null()) else {
+        return;
+    };
+    let at = "/ingestionConfig/schemaConformingTransformerConfig";
+    let Some(conforming) = conforming.as_object() else {
+        return errors.add(at, "'schemaConformingTransformerConfig' must be an object", "");
+    };
+    let suffix = conforming.get("unindexableFieldSuffix").map_or(Some("_noindex"), Json::as_str);
+    for field in &schema.fields {
+        errors.ensure(
+            suffix.is_none_or(|suffix| suffix.is_empty() || !field.name.ends_with(suffix)),
+            &format!("{at}/unindexableFieldSuffix"),
+            format!("Field '{}' has no-index suffix '{}'", field.name, suffix.unwrap_or_default()),
+            "choose a suffix that no column has",
+        );
+    }
+    let dropped = super::list(conforming, "fieldPathsToDrop");
+    errors.ensure(
+        dropped.iter().all(|path| schema.field(path).is_none()),
+        &format!("{at}/fieldPathsToDrop"),
+        "Fields in schema overlap with fieldPathsToDrop",
+        "take the column out of one of them",
+    );
+    let paths = conforming.get("columnNameToJsonKeyPathMap").and_then(Json::as_object);
+    for column in paths.into_iter().flatten().map(|(column, _)| column) {
+        errors.ensure(
+            schema.field(column).is_some(),
+            &format!("{at}/columnNameToJsonKeyPathMap/{column}"),
+            format!("Field '{column}' doesn't exist in schema"),
+            missing_column_advice(schema, column),
+        );
+    }
+    for (key, default) in [("indexableExtrasField", "json_data"), ("unindexableExtrasField", "json_data_no_idx")] {
+        let name = conforming.get(key).map_or(Some(default), Json::as_str);
+        if let Some(name) = name.filter(|_| conforming.contains_key(key)) {
+            errors.ensure(
+                schema.field(name).is_some(),
+                &format!("{at}/{key}"),
+                format!("Field '{name}' doesn't exist in schema"),
+                missing_column_advice(schema, name),
             );
         }
     }

@@ -2,16 +2,27 @@
 //!
 //! Not here: whether tenants have instances, whether task types are known, whether transform expressions parse.
 
+mod aggregation;
+mod codec;
+mod compatibility;
+mod dedup;
+mod field_config;
 mod indexing;
 mod ingestion;
+mod instances;
+mod star_tree;
+mod streams;
+mod tiers;
 mod upsert;
 
 use std::fmt;
 
 use serde_json::Value as Json;
 
+pub use compatibility::incompatible_changes;
+
 use super::{TableConfig, list, text};
-use crate::{Schema, TableType, TimeUnit, parse_data_size, parse_period};
+use crate::{FieldSpec, Schema, TableType, TimeUnit, parse_data_size, parse_period, suggest};
 
 /// One mistake in a table config.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +33,8 @@ pub struct ValidationError {
     pub message: String,
     /// What to do, a sentence without full stop; may be empty.
     pub advice: String,
+    /// Whether it is a rule of upsert and deduplication alone, which callers may leave out.
+    pub about_upsert: bool,
 }
 
 impl fmt::Display for ValidationError {
@@ -40,17 +53,36 @@ impl fmt::Display for ValidationError {
 impl std::error::Error for ValidationError {}
 
 /// Collects mistakes.
-struct Errors(Vec<ValidationError>);
+struct Errors {
+    list: Vec<ValidationError>,
+    about_upsert: bool,
+}
 
 impl Errors {
+    fn new() -> Self {
+        Self { list: Vec::new(), about_upsert: false }
+    }
+
     fn add(&mut self, at: impl Into<String>, message: impl Into<String>, advice: impl Into<String>) {
-        self.0.push(ValidationError { at: at.into(), message: message.into(), advice: advice.into() });
+        self.list.push(ValidationError {
+            at: at.into(),
+            message: message.into(),
+            advice: advice.into(),
+            about_upsert: self.about_upsert,
+        });
+    }
+
+    /// As [`Errors::add`], unless `holds`.
+    fn ensure(&mut self, holds: bool, at: &str, message: impl Into<String>, advice: impl Into<String>) {
+        if !holds {
+            self.add(at, message, advice);
+        }
     }
 }
 
 /// Every mistake that the config and its schema alone can tell, the most basic first. Empty means valid.
 pub fn validate_table(config: &TableConfig, schema: &Schema) -> Vec<ValidationError> {
-    let mut errors = Errors(Vec::new());
+    let mut errors = Errors::new();
     if config.raw_name().as_str() != schema.name {
         errors.add(
             "/tableName",
@@ -61,37 +93,72 @@ pub fn validate_table(config: &TableConfig, schema: &Schema) -> Vec<ValidationEr
     segments_config(config, schema, &mut errors);
     dimension_table(config, schema, &mut errors);
     ingestion::check(config, schema, &mut errors);
-    upsert::check(config, schema, &mut errors);
-    tiers(config, &mut errors);
+    if config.table_type() == TableType::Realtime {
+        streams::check(config, &mut errors);
+    }
+    tiers::check(config, &mut errors);
     indexing::check(config, schema, &mut errors);
+    instances::check(config, &mut errors);
+    errors.about_upsert = true;
+    upsert::check(config, schema, &mut errors);
+    errors.about_upsert = false;
+    samplers(config, &mut errors);
     quota(config, &mut errors);
     replication(config, &mut errors);
-    errors.0
+    errors.list
 }
 
 /// Mistakes that show only when a raw name has both an OFFLINE and a REALTIME table.
 pub fn validate_hybrid_pair(offline: &TableConfig, realtime: &TableConfig) -> Vec<ValidationError> {
-    let mut errors = Errors(Vec::new());
+    let mut errors = Errors::new();
     let raw = offline.raw_name();
-    if offline.time_column() != realtime.time_column() {
+    let both = |offline: Option<&str>, realtime: Option<&str>| {
+        format!("offline has {}, realtime has {}", offline.unwrap_or("none"), realtime.unwrap_or("none"))
+    };
+    let (ours, theirs) = (offline.time_column(), realtime.time_column());
+    let at = "/segmentsConfig/timeColumnName";
+    if ours.is_none() || theirs.is_none() {
+        errors.add(at, format!("'timeColumnName' cannot be null for table: {raw}!"), both(ours, theirs));
+    } else if ours != theirs {
+        errors.add(at, format!("Time column names are different for table: {raw}"), both(ours, theirs));
+    }
+    let (ours, theirs) = (offline.broker_tenant(), realtime.broker_tenant());
+    if ours != theirs {
+        let message = format!("Broker Tenants are different for table: {raw}");
+        errors.add("/tenants/broker", message, both(Some(ours), Some(theirs)));
+    }
+    errors.list
+}
+
+/// What to do about a column that the schema does not have.
+fn missing_column_advice(schema: &Schema, column: &str) -> String {
+    if let Some(field) = schema.field_ignore_case(column) {
+        return format!("names are case-sensitive here, the schema has '{}'", field.name);
+    }
+    let columns = schema.fields.iter().map(|field| field.name.as_str());
+    match suggest::nearest(column, columns) {
+        Some(meant) => format!("did you mean '{meant}'?"),
+        None => format!("add it to schema {} or take it out of the config", schema.name),
+    }
+}
+
+/// The field of a column, or the mistake that there is none. `what` is its role in the config, ending in a space.
+fn field<'a>(
+    schema: &'a Schema,
+    column: &str,
+    what: &str,
+    at: impl Into<String>,
+    errors: &mut Errors,
+) -> Option<&'a FieldSpec> {
+    let found = schema.field(column);
+    if found.is_none() && !column.starts_with('$') {
         errors.add(
-            "/segmentsConfig/timeColumnName",
-            format!("Time column names are different for table: {raw}"),
-            format!(
-                "offline has {}, realtime has {}",
-                offline.time_column().unwrap_or("none"),
-                realtime.time_column().unwrap_or("none")
-            ),
+            at,
+            format!("Failed to find {what}column: {column} in schema"),
+            missing_column_advice(schema, column),
         );
     }
-    if offline.broker_tenant() != realtime.broker_tenant() {
-        errors.add(
-            "/tenants/broker",
-            format!("Broker Tenants are different for table: {raw}"),
-            format!("offline has {}, realtime has {}", offline.broker_tenant(), realtime.broker_tenant()),
-        );
-    }
-    errors.0
+    found
 }
 
 fn segments_config(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
@@ -103,17 +170,25 @@ fn segments_config(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
             "'timeColumnName' cannot be null in REALTIME table config",
             "name a date-time column of the schema",
         ),
-        Some(column) if schema.date_time_field(column).is_none() => errors.add(
-            "/segmentsConfig/timeColumnName",
-            format!(
-                "Cannot find valid fieldSpec for timeColumn: {column} from the table config: {table}, in the schema: {}",
-                schema.name
-            ),
-            "name a column of dateTimeFieldSpecs",
-        ),
+        Some(column) if schema.date_time_field(column).is_none() => {
+            let dates = schema.fields.iter().filter(|field| schema.date_time_field(&field.name).is_some());
+            let advice = match suggest::nearest(column, dates.map(|field| field.name.as_str())) {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => "name a column of dateTimeFieldSpecs".to_owned(),
+            };
+            errors.add(
+                "/segmentsConfig/timeColumnName",
+                format!(
+                    "Cannot find valid fieldSpec for timeColumn: {column} from the table config: {table}, in the schema: {}",
+                    schema.name
+                ),
+                advice,
+            );
+        }
         _ => {}
     }
-    if let Some(push_type) = text(segments, "segmentPushType")
+    if config.table_type() == TableType::Offline
+        && let Some(push_type) = text(segments, "segmentPushType")
         && !["APPEND", "REFRESH", ""].contains(&push_type.to_ascii_uppercase().as_str())
     {
         errors.add(
@@ -122,18 +197,54 @@ fn segments_config(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
             "use APPEND or REFRESH",
         );
     }
+    peer_download(config, errors);
+    retention(config, errors);
+    untracked_segments(config, errors);
+}
+
+fn peer_download(config: &TableConfig, errors: &mut Errors) {
+    let Some(scheme) = text(config.section("segmentsConfig"), "peerSegmentDownloadScheme") else { return };
+    let at = "/segmentsConfig/peerSegmentDownloadScheme";
+    errors.ensure(
+        is_peer_scheme(scheme),
+        at,
+        format!("Invalid value '{scheme}' for peerSegmentDownloadScheme. Must be one of http or https"),
+        "",
+    );
+    errors.ensure(
+        config.replication() >= 2,
+        at,
+        "peerSegmentDownloadScheme can't be used when replication is < 2",
+        "raise segmentsConfig.replication or remove the scheme",
+    );
+}
+
+fn is_peer_scheme(scheme: &str) -> bool {
+    ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str())
+}
+
+const TIME_UNITS: [&str; 7] = ["DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS", "MICROSECONDS", "NANOSECONDS"];
+
+fn time_unit_advice(unit: &str) -> String {
+    match suggest::nearest(unit, TIME_UNITS) {
+        Some(meant) => format!("did you mean '{meant}'?"),
+        None => format!("use one of {}", TIME_UNITS.join(", ")),
+    }
+}
+
+fn retention(config: &TableConfig, errors: &mut Errors) {
+    let table = config.table_name();
+    let segments = config.section("segmentsConfig");
     if let Some(unit) = text(segments, "retentionTimeUnit").filter(|unit| !unit.is_empty()) {
-        if unit.parse::<TimeUnit>().is_err() {
-            errors.add(
-                "/segmentsConfig/retentionTimeUnit",
-                format!("Table: {table}, invalid retention time unit: {unit}"),
-                "use DAYS, HOURS, MINUTES, SECONDS or MILLISECONDS",
-            );
-        }
-        if let Some(value) = text(segments, "retentionTimeValue").filter(|value| !value.is_empty())
-            && value.trim().parse::<i64>().is_err()
-        {
-            errors.add(
+        errors.ensure(
+            unit.parse::<TimeUnit>().is_ok(),
+            "/segmentsConfig/retentionTimeUnit",
+            format!("Table: {table}, invalid retention time unit: {unit}"),
+            time_unit_advice(unit),
+        );
+        if let Some(value) = text(segments, "retentionTimeValue").filter(|value| !value.is_empty()) {
+            errors.ensure(
+                value.trim().parse::<i64>().is_ok(),
                 "/segmentsConfig/retentionTimeValue",
                 format!("Table: {table}, invalid retention time value: {value}"),
                 "use a whole number",
@@ -149,42 +260,44 @@ fn segments_config(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
             error.to_string(),
         );
     }
-    if let Some(scheme) = text(segments, "peerSegmentDownloadScheme") {
-        if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
-            errors.add(
-                "/segmentsConfig/peerSegmentDownloadScheme",
-                format!("Invalid value '{scheme}' for peerSegmentDownloadScheme. Must be one of http or https"),
-                "",
-            );
-        }
-        if config.replication() < 2 {
-            errors.add(
-                "/segmentsConfig/peerSegmentDownloadScheme",
-                "peerSegmentDownloadScheme can't be used when replication is < 2",
-                "raise segmentsConfig.replication or remove the scheme",
-            );
-        }
-    }
-    untracked_segments(config, errors);
 }
 
 fn untracked_segments(config: &TableConfig, errors: &mut Errors) {
+    let table = config.table_name();
     let segments = config.section("segmentsConfig");
-    let unit = text(segments, "untrackedSegmentsRetentionTimeUnit");
-    let value = text(segments, "untrackedSegmentsRetentionTimeValue");
-    let valid = match (unit, value) {
-        (None, None) => true,
+    let given = |key: &str| text(segments, key).filter(|text| !text.is_empty());
+    let at_unit = "/segmentsConfig/untrackedSegmentsRetentionTimeUnit";
+    let at_value = "/segmentsConfig/untrackedSegmentsRetentionTimeValue";
+    match (given("untrackedSegmentsRetentionTimeUnit"), given("untrackedSegmentsRetentionTimeValue")) {
+        (None, None) => {}
+        (Some(_), None) => errors.add(
+            at_value,
+            format!(
+                "Table: {table}, untracked retention time value must be specified when untracked retention time unit is provided"
+            ),
+            "",
+        ),
+        (None, Some(_)) => errors.add(
+            at_unit,
+            format!(
+                "Table: {table}, untracked retention time unit must be specified when untracked retention time value is provided"
+            ),
+            "",
+        ),
         (Some(unit), Some(value)) => {
-            unit.parse::<TimeUnit>().is_ok() && value.trim().parse::<i64>().is_ok_and(|value| value > 0)
+            errors.ensure(
+                unit.parse::<TimeUnit>().is_ok(),
+                at_unit,
+                format!("Table: {table}, invalid untracked retention time unit: {unit}"),
+                time_unit_advice(unit),
+            );
+            errors.ensure(
+                value.trim().parse::<i64>().is_ok_and(|value| value > 0),
+                at_value,
+                format!("Table: {table}, invalid untracked retention time value: {value}"),
+                "use a whole number above 0",
+            );
         }
-        _ => false,
-    };
-    if !valid {
-        errors.add(
-            "/segmentsConfig/untrackedSegmentsRetentionTimeValue",
-            "untrackedSegmentsRetentionTimeUnit and untrackedSegmentsRetentionTimeValue are invalid",
-            "give both, a time unit and a positive number",
-        );
     }
 }
 
@@ -192,84 +305,62 @@ fn dimension_table(config: &TableConfig, schema: &Schema, errors: &mut Errors) {
     if !config.is_dimension_table() {
         return;
     }
-    if config.table_type() != TableType::Offline {
-        errors.add("/isDimTable", "Dimension table must be of OFFLINE table type.", "set tableType to OFFLINE");
+    errors.ensure(
+        config.table_type() == TableType::Offline,
+        "/isDimTable",
+        "Dimension table must be of OFFLINE table type.",
+        "set tableType to OFFLINE",
+    );
+    errors.ensure(
+        !schema.primary_key_columns.is_empty(),
+        "/isDimTable",
+        "Dimension table must have primary key[s]",
+        format!("add primaryKeyColumns to schema {}", schema.name),
+    );
+    if config.section("ingestionConfig").is_empty() {
+        return;
     }
-    if schema.primary_key_columns.is_empty() {
-        errors.add(
-            "/isDimTable",
-            "Dimension table must have primary key[s]",
-            format!("add primaryKeyColumns to schema {}", schema.name),
-        );
-    }
-    if let Some(batch) = &config.ingestion().batch
-        && !batch.segment_ingestion_type.as_deref().unwrap_or_default().eq_ignore_ascii_case("REFRESH")
-    {
-        errors.add(
+    match &config.ingestion().batch {
+        None => errors.add(
+            "/ingestionConfig/batchIngestionConfig",
+            "Dimension tables must have batch ingestion configuration",
+            "add it with segmentIngestionType REFRESH",
+        ),
+        Some(batch) => errors.ensure(
+            batch.segment_ingestion_type.as_deref().unwrap_or_default().eq_ignore_ascii_case("REFRESH"),
             "/ingestionConfig/batchIngestionConfig/segmentIngestionType",
             "Dimension tables must have segment ingestion type REFRESH",
             "",
-        );
+        ),
     }
 }
 
-fn tiers(config: &TableConfig, errors: &mut Errors) {
+fn samplers(config: &TableConfig, errors: &mut Errors) {
     let mut names = std::collections::HashSet::new();
-    for (i, tier) in array(config, "tierConfigs").iter().enumerate() {
-        let Some(tier) = tier.as_object() else { continue };
-        let at = |key: &str| format!("/tierConfigs/{i}/{key}");
-        let name = text(tier, "name").unwrap_or_default();
-        if name.trim().is_empty() {
-            errors.add(at("name"), "Tier name cannot be blank", "");
+    for (i, sampler) in array(config, "tableSamplers").iter().enumerate() {
+        let name = sampler.get("name").and_then(Json::as_str).unwrap_or_default().trim();
+        let at = format!("/tableSamplers/{i}/name");
+        if name.is_empty() {
+            errors.add(at, "Table sampler name cannot be blank", "");
         } else if !names.insert(name) {
-            errors.add(at("name"), format!("Tier name: {name} already exists in tier configs"), "");
-        }
-        match text(tier, "segmentSelectorType").unwrap_or_default().to_ascii_lowercase().as_str() {
-            "time" if text(tier, "segmentAge").is_none_or(|age| parse_period(age).is_err()) => errors.add(
-                at("segmentAge"),
-                format!("segmentAge: {} is invalid for tier: {name}", text(tier, "segmentAge").unwrap_or("null")),
-                "give a period such as 7d",
-            ),
-            "fixed" if list(tier, "segmentList").is_empty() => errors.add(
-                at("segmentList"),
-                format!("Must provide 'segmentList' for segmentSelectorType: fixed in tier: {name}"),
-                "",
-            ),
-            "time" | "fixed" => {}
-            other => errors.add(
-                at("segmentSelectorType"),
-                format!("Unsupported segmentSelectorType: {other} in tier: {name}"),
-                "use time or fixed",
-            ),
-        }
-        let storage = text(tier, "storageType").unwrap_or_default();
-        if !storage.eq_ignore_ascii_case("pinot_server") {
-            errors.add(
-                at("storageType"),
-                format!("Unsupported storageType: {storage} in tier: {name}"),
-                "use pinot_server",
-            );
-        } else if !text(tier, "serverTag").is_some_and(|tag| tag.ends_with("_OFFLINE") || tag.ends_with("_REALTIME")) {
-            errors.add(
-                at("serverTag"),
-                format!("serverTag: {} must have a valid server tag suffix", text(tier, "serverTag").unwrap_or("null")),
-                "end it in _OFFLINE or _REALTIME",
-            );
+            errors.add(at, format!("Duplicate table sampler name: {name}"), "");
         }
     }
 }
 
 fn quota(config: &TableConfig, errors: &mut Errors) {
     let quota = config.section("quota");
-    if let Some(storage) = text(quota, "storage")
-        && parse_data_size(storage).is_none()
-    {
-        errors.add("/quota/storage", format!("Invalid 'storage': {storage}"), "use a size such as 100G");
+    if let Some(storage) = text(quota, "storage") {
+        errors.ensure(
+            parse_data_size(storage).is_some(),
+            "/quota/storage",
+            format!("Invalid 'storage': {storage}"),
+            "use a size such as 100G",
+        );
     }
-    if let Some(rate) = text(quota, "maxQueriesPerSecond")
-        && !rate.trim().parse::<f64>().is_ok_and(|rate| rate > 0.0 && rate.is_finite())
-    {
-        errors.add(
+    if let Some(rate) = text(quota, "maxQueriesPerSecond") {
+        errors.ensure(
+            rate.trim().parse::<f64>().is_ok_and(|rate| rate > 0.0 && rate.is_finite()),
             "/quota/maxQueriesPerSecond",
             format!("Invalid 'maxQueriesPerSecond': {rate}"),
             "use a number above 0",
@@ -284,12 +375,12 @@ fn replication(config: &TableConfig, errors: &mut Errors) {
             "Cannot parse null string",
             "'replication' is missing, give the number of replicas such as \"1\"",
         ),
-        Some(text) if text.trim().parse::<u32>().is_err() => errors.add(
+        Some(text) => errors.ensure(
+            text.trim().parse::<u32>().is_ok(),
             "/segmentsConfig/replication",
             format!("For input string: \"{text}\""),
             "'replication' must be a whole number",
         ),
-        Some(_) => {}
     }
 }
 

@@ -15,8 +15,11 @@ use crate::{
     BrokerConfig, Error, http,
     routing::{ClusterView, ServerClients},
     rpc::session::{ControllerSession, Identity},
-    state::State,
+    state::{State, now_ms},
 };
+
+/// How often expired query results are removed.
+const EXPIRE_PAUSE: Duration = Duration::from_secs(30);
 
 /// What a broker needs from outside.
 pub struct Deps {
@@ -46,10 +49,11 @@ impl Broker {
 
     /// Takes the port, begins its session with the controller, and answers. It is healthy with the first snapshot.
     pub async fn start(self) -> Result<BrokerHandle, Error> {
-        let Self { config, deps } = self;
+        let Self { mut config, deps } = self;
         config.validate().map_err(Error::Config)?;
         let listener = Listener::bind(&config.bind_host, config.port).await?;
         let port = listener.addr().port();
+        config.port = port;
         let instance_id = config.instance_id.clone().unwrap_or_else(|| format!("Broker_{}_{port}", config.host));
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let identity = Identity {
@@ -66,6 +70,14 @@ impl Broker {
         let tasks = Tasks::new();
         let kept = keep_session(deps.cluster, session, Backoff::default());
         tasks.spawn_critical("session with the controller", kept);
+        let responses = Arc::clone(&state.responses);
+        tasks.spawn_loop("expired query results", EXPIRE_PAUSE, move || {
+            let responses = Arc::clone(&responses);
+            async move {
+                let expired = tokio::task::spawn_blocking(move || responses.expire(now_ms()));
+                let _ = expired.await;
+            }
+        });
         let http = Server::new(http::routes(Arc::clone(&state))).start(listener);
         let stop = tasks.cancelled().drop_guard();
         Ok(BrokerHandle { state, http, tasks, _stop: stop })

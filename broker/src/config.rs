@@ -1,8 +1,10 @@
 //! Settings of a broker.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use service::{ConfigError, Properties};
+
+use crate::cursor::CursorConfig;
 
 /// All of it has defaults; `Default` is a broker on its usual port.
 #[derive(Clone, Debug)]
@@ -33,6 +35,12 @@ pub struct BrokerConfig {
     pub max_body_bytes: usize,
     /// Longest part of a statement that is logged. Default all of it.
     pub query_log_length: usize,
+    /// Results that are kept, to be read page by page.
+    pub cursor: CursorConfig,
+    /// Folder of log files that the API shows. Default none.
+    pub log_dir: Option<PathBuf>,
+    /// What the API shows of the configuration, secrets masked.
+    pub shown: BTreeMap<String, String>,
     /// How long a stopping broker waits for running queries. Default 10 s.
     pub drain: Duration,
 }
@@ -53,6 +61,9 @@ impl Default for BrokerConfig {
             query_cancellation: true,
             max_body_bytes: 16 << 20,
             query_log_length: usize::MAX,
+            cursor: CursorConfig::default(),
+            log_dir: None,
+            shown: BTreeMap::new(),
             drain: Duration::from_secs(10),
         }
     }
@@ -81,6 +92,9 @@ impl BrokerConfig {
             query_cancellation: properties.bool("pinot.broker.enable.query.cancellation", true)?,
             max_body_bytes: defaults.max_body_bytes,
             query_log_length: size(properties, "pinot.broker.query.log.length", defaults.query_log_length)?,
+            cursor: cursor(properties)?,
+            log_dir: properties.get("pinot.broker.logger.root.dir").map(PathBuf::from),
+            shown: service::app_configs::shown(properties),
             drain: millis(properties, "pinot.broker.delayShutdownTimeMs", defaults.drain)?,
         })
     }
@@ -97,6 +111,18 @@ impl BrokerConfig {
         }
         Ok(())
     }
+}
+
+fn cursor(properties: &Properties) -> Result<CursorConfig, ConfigError> {
+    let defaults = CursorConfig::default();
+    let dir = properties.get("pinot.broker.cursor.response.store.file.data.dir");
+    Ok(CursorConfig {
+        fetch_rows: size(properties, "pinot.broker.cursor.fetch.rows", defaults.fetch_rows)?,
+        dir: dir.map(|dir| PathBuf::from(dir.strip_prefix("file://").unwrap_or(&dir))),
+        expiration: properties.period("pinot.broker.cursor.response.store.expiration", defaults.expiration)?,
+        max_results: size(properties, "cuvee.broker.cursor.store.max.results", defaults.max_results)?,
+        max_bytes: properties.bytes("cuvee.broker.cursor.store.max.bytes", defaults.max_bytes)?,
+    })
 }
 
 fn millis(properties: &Properties, key: &str, default: Duration) -> Result<Duration, ConfigError> {

@@ -6,15 +6,18 @@
 
 mod broker;
 mod config;
+mod cursor;
 mod error;
 mod http;
 pub mod query;
+mod quota;
 pub mod routing;
 mod rpc;
 mod state;
 
 pub use broker::{Broker, BrokerHandle, Deps};
 pub use config::BrokerConfig;
+pub use cursor::CursorConfig;
 pub use error::Error;
 pub use routing::ServerClients;
 pub use rpc::clients::{GrpcClients, LocalClients};

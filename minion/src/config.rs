@@ -1,5 +1,7 @@
 //! Settings of a minion.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use service::{ConfigError, Properties};
 
 /// All of it has defaults; `Default` is a minion on its usual port.
@@ -13,6 +15,10 @@ pub struct MinionConfig {
     pub port: u16,
     /// `Minion_<host>_<port>` when absent.
     pub instance_id: Option<String>,
+    /// Folder of log files that the API shows. Default none.
+    pub log_dir: Option<PathBuf>,
+    /// What the API shows of the configuration, secrets masked.
+    pub shown: BTreeMap<String, String>,
     /// Tags of an instance that the controller does not know yet. Default `minion_untagged`.
     pub tags: Vec<String>,
 }
@@ -24,6 +30,8 @@ impl Default for MinionConfig {
             host: "localhost".to_owned(),
             port: 9514,
             instance_id: None,
+            log_dir: None,
+            shown: BTreeMap::new(),
             tags: vec!["minion_untagged".to_owned()],
         }
     }
@@ -38,6 +46,8 @@ impl MinionConfig {
             host: properties.string("pinot.minion.host", &defaults.host),
             port: properties.u16("pinot.minion.port", defaults.port)?,
             instance_id: properties.get("pinot.minion.instance.id"),
+            log_dir: properties.get("pinot.minion.logger.root.dir").map(PathBuf::from),
+            shown: service::app_configs::shown(properties),
             tags: defaults.tags,
         })
     }

@@ -1,28 +1,113 @@
 //! The admin API. Unlike the other roles', its unknown paths have no body.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+use serde_json::Value;
+use service::http::{
+    ErrorStyle, Limits, finish,
+    loggers::{self, LogFiles},
+};
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
-#[openapi(info(title = "Minion", description = "Health of a minion"), paths(health))]
+#[openapi(info(title = "Minion", description = "Health of a minion"), paths(health, app_configs, gauge))]
 struct Document;
 
-/// All routes. `ready` turns false when the minion begins to stop.
-pub(crate) fn routes(ready: Arc<AtomicBool>) -> Router {
-    Router::new()
-        .route("/health", get(move || async move { health(ready.load(Ordering::Relaxed)) }))
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Minion {
+    /// Turns false when the minion begins to stop.
+    pub(crate) ready: Arc<AtomicBool>,
+    /// Whether the session with the controller is open.
+    pub(crate) connected: Arc<AtomicBool>,
+    /// What the API shows of the configuration, secrets masked.
+    pub(crate) shown: Arc<BTreeMap<String, String>>,
+    pub(crate) log_files: LogFiles,
+}
+
+/// An unknown path, to be answered without a body.
+#[derive(Clone)]
+struct Unknown;
+
+/// All routes.
+pub(crate) fn routes(minion: Minion) -> Router {
+    let (loggers, logger_document) = loggers::routes(minion.log_files.clone()).split_for_parts();
+    let mut document = Document::openapi();
+    document.merge(logger_document);
+    document.merge(service::uptime::document());
+    let routes = Router::new()
+        .route("/health", get(health))
+        .route("/appconfigs", get(app_configs))
+        .route("/metrics/gauge/{name}", get(gauge))
+        .merge(loggers)
+        .with_state(minion)
         .merge(service::uptime::routes())
-        .merge(service::swagger::routes(Document::openapi(), service::swagger::Role::Minion))
-        .fallback(|| async { StatusCode::NOT_FOUND })
+        .merge(service::swagger::routes(document, service::swagger::Role::Minion));
+    let unknown = Router::new().fallback(|| async {
+        let mut response = StatusCode::NOT_FOUND.into_response();
+        response.extensions_mut().insert(Unknown);
+        response
+    });
+    finish(routes.fallback_service(unknown), ErrorStyle::Broker, Limits::default(), &[])
+        .layer(map_response(without_body))
+}
+
+async fn without_body(response: Response) -> Response {
+    if response.extensions().get::<Unknown>().is_some() {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    response
 }
 
 /// Whether the minion is up
-#[utoipa::path(get, path = "/health", tag = "Health", responses((status = 200, body = String), (status = 503)))]
-fn health(ready: bool) -> (StatusCode, &'static str) {
-    if ready { (StatusCode::OK, "OK") } else { (StatusCode::SERVICE_UNAVAILABLE, "the minion is stopping") }
+#[utoipa::path(get, path = "/health", tag = "Health", responses(
+    (status = 200, body = String, content_type = "text/plain"),
+    (status = 503, body = String, content_type = "text/plain"),
+))]
+async fn health(State(minion): State<Minion>) -> (StatusCode, &'static str) {
+    if minion.ready.load(Ordering::Relaxed) {
+        (StatusCode::OK, "OK")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the minion is stopping")
+    }
+}
+
+/// What this process runs on and with
+#[utoipa::path(get, path = "/appconfigs", tag = "AppConfigs", responses((status = 200, body = Object)))]
+async fn app_configs(State(minion): State<Minion>) -> Json<Value> {
+    Json(service::app_configs::document(&minion.shown))
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Gauge {
+    gauge_value: i64,
+    metric_exists: bool,
+}
+
+/// The value of a gauge
+#[utoipa::path(get, path = "/metrics/gauge/{gaugeName}", tag = "Metrics",
+    params(("gaugeName" = String, Path)), responses((status = 200, body = Gauge)))]
+async fn gauge(State(minion): State<Minion>, Path(name): Path<String>) -> Json<Gauge> {
+    let value = match name.as_str() {
+        "pinot.minion.connected" => Some(minion.connected.load(Ordering::Relaxed)),
+        "pinot.minion.ready" => Some(minion.ready.load(Ordering::Relaxed)),
+        _ => None,
+    };
+    Json(Gauge { gauge_value: value.map_or(0, i64::from), metric_exists: value.is_some() })
 }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use proto::{Backoff, ClusterClient, keep_session, v1};
-use service::{Listener, Server, ServerHandle, Tasks, http::BindError};
+use service::{
+    Listener, Server, ServerHandle, Tasks,
+    http::{BindError, loggers::LogFiles},
+};
 use tokio_util::sync::DropGuard;
 
 use crate::{config::MinionConfig, http, rpc::ControllerSession};
@@ -65,12 +68,19 @@ impl Minion {
             incarnation: started.as_nanos().to_string(),
             segments: Vec::new(),
             version: service::VERSION.to_owned(),
+            takes_table_changes: false,
         };
-        let session = Arc::new(ControllerSession { register, connected: AtomicBool::new(false) });
+        let session = Arc::new(ControllerSession { register, connected: Arc::default() });
         let tasks = Tasks::new();
         let kept = keep_session(self.deps.cluster, Arc::clone(&session) as _, Backoff::default());
         tasks.spawn_critical("session with the controller", kept);
-        let http = Server::new(http::routes(Arc::clone(&ready))).start(listener);
+        let api = http::Minion {
+            ready: Arc::clone(&ready),
+            connected: Arc::clone(&session.connected),
+            shown: Arc::new(self.config.shown),
+            log_files: LogFiles::new(self.config.log_dir),
+        };
+        let http = Server::new(http::routes(api)).start(listener);
         let stop = tasks.cancelled().drop_guard();
         Ok(MinionHandle { instance_id, http, tasks, ready, session, _stop: stop })
     }

@@ -1,7 +1,10 @@
 //! The session with the controller.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,7 +14,7 @@ use proto::{SessionError, SessionHandler, v1};
 /// Registers and stays registered.
 pub(crate) struct ControllerSession {
     pub(crate) register: v1::Register,
-    pub(crate) connected: AtomicBool,
+    pub(crate) connected: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -22,7 +25,9 @@ impl SessionHandler for ControllerSession {
 
     async fn snapshot(&self, _: v1::Snapshot) {}
 
-    async fn update(&self, _: v1::Update) {}
+    async fn update(&self, _: v1::Update) -> Vec<String> {
+        Vec::new()
+    }
 
     async fn request(&self, request: v1::Request) -> v1::RequestReply {
         let error = format!("this minion does not know requests of kind {}", request.kind);

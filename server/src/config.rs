@@ -1,6 +1,6 @@
 //! Settings of a server.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use service::{ConfigError, Properties};
 
@@ -35,6 +35,10 @@ pub struct ServerConfig {
     pub query_timeout: Duration,
     /// Bytes that one query may hold beside the segments; 0 takes the engine's own limit. Default 0.
     pub query_memory_bytes: usize,
+    /// Folder of log files that the API shows. Default none.
+    pub log_dir: Option<PathBuf>,
+    /// What the API shows of the configuration, secrets masked.
+    pub shown: BTreeMap<String, String>,
     /// Pauses before a segment that could not be loaded is tried again. Default 1 s, doubled up to 60 s.
     pub retry_pauses: RetryPauses,
 }
@@ -55,6 +59,8 @@ impl Default for ServerConfig {
             waiting_queries: 1024,
             query_timeout: Duration::from_secs(15),
             query_memory_bytes: 0,
+            log_dir: None,
+            shown: BTreeMap::new(),
             retry_pauses: RetryPauses::default(),
         }
     }
@@ -89,6 +95,8 @@ impl ServerConfig {
             waiting_queries: size("pinot.query.scheduler.max.waiting.queries", defaults.waiting_queries)?,
             query_timeout: Duration::from_millis(timeout_ms),
             query_memory_bytes: 0,
+            log_dir: properties.get("pinot.server.logger.root.dir").map(PathBuf::from),
+            shown: service::app_configs::shown(properties),
             retry_pauses: defaults.retry_pauses,
         })
     }

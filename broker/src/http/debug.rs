@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use axum::{
     Json,
     extract::{Path, Query, State},
-    response::{IntoResponse, Response},
+    http::HeaderMap,
 };
 use query::Filter;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use crate::{
 };
 
 type Assignment = BTreeMap<String, Vec<String>>;
+type WithOptionals = BTreeMap<String, WithOptional>;
 
 /// Which server would be asked for which segments of a table
 #[utoipa::path(get, path = "/debug/routingTable/{tableName}", tag = "Debug",
@@ -25,9 +26,10 @@ type Assignment = BTreeMap<String, Vec<String>>;
     responses((status = 200, body = BTreeMap<String, Assignment>), (status = 404)))]
 pub(super) async fn routing_table(
     State(broker): State<Arc<Broker>>,
+    headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Result<Json<BTreeMap<String, Assignment>>, ApiError> {
-    let tables = physical_tables(&broker, &name)?;
+    let tables = physical_tables(&broker, &in_database(&headers, name))?;
     Ok(Json(tables.iter().map(|table| (table.name.to_string(), assignment(&all_segments(&broker, table)))).collect()))
 }
 
@@ -41,18 +43,32 @@ pub(super) struct WithOptional {
 /// The same with optional segments apart
 #[utoipa::path(get, path = "/debug/routingTableWithOptionalSegments/{tableName}", tag = "Debug",
     params(("tableName" = String, Path)),
-    responses((status = 200, body = BTreeMap<String, BTreeMap<String, WithOptional>>), (status = 404)))]
+    responses((status = 200, body = BTreeMap<String, WithOptionals>), (status = 404)))]
 pub(super) async fn routing_table_with_optional_segments(
     State(broker): State<Arc<Broker>>,
+    headers: HeaderMap,
     Path(name): Path<String>,
-) -> Result<Response, ApiError> {
-    let tables = physical_tables(&broker, &name)?;
-    let of = |table: &TableRoute| -> BTreeMap<String, WithOptional> {
-        let assigned = assignment(&all_segments(&broker, table)).into_iter();
-        assigned.map(|(server, segments)| (server, WithOptional { segments, optional_segments: Vec::new() })).collect()
-    };
-    let answer: BTreeMap<String, _> = tables.iter().map(|table| (table.name.to_string(), of(table))).collect();
-    Ok(Json(answer).into_response())
+) -> Result<Json<BTreeMap<String, WithOptionals>>, ApiError> {
+    let tables = physical_tables(&broker, &in_database(&headers, name))?;
+    let of = |table: &Arc<TableRoute>| with_optional(&all_segments(&broker, table));
+    Ok(Json(tables.iter().map(|table| (table.name.to_string(), of(table))).collect()))
+}
+
+fn with_optional(routing: &Routing) -> WithOptionals {
+    // Segments are optional only where a server may do without them: consuming ones that have just begun.
+    let assigned = assignment(routing).into_iter();
+    assigned.map(|(server, segments)| (server, WithOptional { segments, optional_segments: Vec::new() })).collect()
+}
+
+/// A name as it is stored: with the database that the header names, where it has none of its own.
+pub(super) fn in_database(headers: &HeaderMap, name: String) -> String {
+    let database = headers.get("database").and_then(|value| value.to_str().ok()).filter(|name| !name.is_empty());
+    match database {
+        Some(database) if !name.contains('.') && !database.eq_ignore_ascii_case("default") => {
+            format!("{database}.{name}")
+        }
+        _ => name,
+    }
 }
 
 #[derive(Deserialize)]
@@ -68,16 +84,33 @@ pub(super) async fn routing_table_of_query(
     State(broker): State<Arc<Broker>>,
     Query(parameter): Query<QueryParameter>,
 ) -> Result<Json<Assignment>, ApiError> {
-    let sql = parameter.query.ok_or_else(|| ApiError::internal("the parameter `query` is missing"))?;
-    let bound = plan::bind(&broker, &sql).map_err(|error| ApiError::internal(error.to_string()))?;
-    let tables = physical_tables(&broker, &bound.table)?;
+    Ok(Json(assignment(&routing_of(&broker, parameter.query)?)))
+}
+
+/// The same with optional segments apart
+#[utoipa::path(get, path = "/debug/routingTableWithOptionalSegments/sql", tag = "Debug",
+    params(("query" = Option<String>, Query, description = "A SELECT over a table with its type suffix")),
+    responses((status = 200, body = WithOptionals), (status = 404), (status = 500)))]
+pub(super) async fn routing_table_of_query_with_optional_segments(
+    State(broker): State<Arc<Broker>>,
+    Query(parameter): Query<QueryParameter>,
+) -> Result<Json<WithOptionals>, ApiError> {
+    Ok(Json(with_optional(&routing_of(&broker, parameter.query)?)))
+}
+
+fn routing_of(broker: &Broker, sql: Option<String>) -> Result<Routing, ApiError> {
+    let sql = sql.ok_or_else(|| ApiError::internal("the parameter `query` is missing"))?;
+    let bound = plan::bind(broker, &sql).map_err(|error| match error {
+        query::Error::UnknownTable(_) => ApiError::not_found(format!("Cannot find routing for query: {sql}")),
+        error => ApiError::internal(error.to_string()),
+    })?;
+    let tables = physical_tables(broker, &bound.table)?;
     let [table] = &tables[..] else {
-        let name = &bound.table;
         return Err(ApiError::not_found(format!(
-            "Cannot find routing for table: {name}; name it with its type suffix"
+            "Cannot find routing for query: {sql}; name the table with its type suffix"
         )));
     };
-    Ok(Json(assignment(&routed(&broker, table, &bound.filter))))
+    Ok(routed(broker, table, &bound.filter))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -93,8 +126,10 @@ pub(super) struct Boundary {
     responses((status = 200, body = Boundary), (status = 404)))]
 pub(super) async fn time_boundary_of(
     State(broker): State<Arc<Broker>>,
+    headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Result<Json<Boundary>, ApiError> {
+    let name = in_database(&headers, name);
     let view = broker.view.load();
     let table = view.find(&name);
     // The name of either part means the pair.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use axum::{Json, extract::State, http::StatusCode};
+use serde_json::Value;
 
 use crate::state::State as Broker;
 
@@ -25,4 +26,10 @@ pub(super) async fn health(State(broker): State<Arc<Broker>>) -> (StatusCode, &'
 #[utoipa::path(get, path = "/instance/tags", tag = "Instance", responses((status = 200, body = Vec<String>)))]
 pub(super) async fn tags(State(broker): State<Arc<Broker>>) -> Json<Vec<String>> {
     Json(broker.config.tags.clone())
+}
+
+/// What this process runs on and with
+#[utoipa::path(get, path = "/appconfigs", tag = "AppConfig", responses((status = 200, body = Object)))]
+pub(super) async fn app_configs(State(broker): State<Arc<Broker>>) -> Json<Value> {
+    Json(service::app_configs::document(&broker.config.shown))
 }

@@ -1,6 +1,6 @@
 //! Running queries.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -9,13 +9,16 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 use service::ApiError;
 
+use super::params::{flag, number, unreadable};
 use crate::state::State as Broker;
 
 /// Statements that run now, by request id
-#[utoipa::path(get, path = "/queries", tag = "Query", responses((status = 200, body = std::collections::BTreeMap<String, String>)))]
+#[utoipa::path(get, path = "/queries", tag = "Query", responses(
+    (status = 200, body = std::collections::BTreeMap<String, String>),
+    (status = 500, description = "A text says that cancellation is off"),
+))]
 pub(super) async fn running(State(broker): State<Arc<Broker>>) -> Response {
     if !broker.config.query_cancellation {
         return text(StatusCode::INTERNAL_SERVER_ERROR, DISABLED);
@@ -26,42 +29,37 @@ pub(super) async fn running(State(broker): State<Arc<Broker>>) -> Response {
 const DISABLED: &str =
     "Query cancellation is not enabled; set pinot.broker.enable.query.cancellation=true and start the broker again";
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CancelParameters {
-    #[serde(default)]
-    client: bool,
-    timeout_ms: Option<u64>,
-    #[serde(default)]
-    verbose: bool,
-}
-
 /// Cancel a running query
 #[utoipa::path(delete, path = "/query/{id}", tag = "Query",
     params(
         ("id" = String, Path, description = "Request id, or the client's own with client=true"),
         ("client" = Option<bool>, Query),
-        ("timeoutMs" = Option<u64>, Query),
-        ("verbose" = Option<bool>, Query),
+        ("timeoutMs" = Option<i32>, Query, description = "How long the servers are waited for, 3000 without"),
+        ("verbose" = Option<bool>, Query, description = "Say what the servers answered"),
     ),
-    responses((status = 200, body = String), (status = 404, body = String)))]
+    responses(
+        (status = 200, description = "A text says that it was cancelled"),
+        (status = 404, description = "A text says that no such query runs"),
+        (status = 500, description = "A text says that cancellation is off"),
+    ))]
 pub(super) async fn cancel(
     State(broker): State<Arc<Broker>>,
     Path(id): Path<String>,
-    Query(parameters): Query<CancelParameters>,
+    Query(parameters): Query<HashMap<String, String>>,
 ) -> Result<Response, ApiError> {
     if !broker.config.query_cancellation {
         return Ok(text(StatusCode::INTERNAL_SERVER_ERROR, DISABLED));
     }
-    let Some((request_id, servers)) = broker.running.cancel(&id, parameters.client) else {
+    let timeout_ms = number(&parameters, "timeoutMs").ok_or_else(unreadable)?.unwrap_or(3000);
+    let Some((request_id, servers)) = broker.running.cancel(&id, flag(&parameters, "client")) else {
         return Ok(text(StatusCode::NOT_FOUND, &format!("Query: {id} not found on the broker")));
     };
-    let timeout = Duration::from_millis(parameters.timeout_ms.unwrap_or(3000).min(60_000));
+    let timeout = Duration::from_millis(timeout_ms.clamp(0, 60_000).unsigned_abs());
     let asked = servers.len();
     let told = futures::future::join_all(servers.iter().map(|server| server.cancel(request_id)));
     let answers = tokio::time::timeout(timeout, told).await.unwrap_or_default();
     let mut message = format!("Cancelled query: {id}");
-    if parameters.verbose {
+    if flag(&parameters, "verbose") {
         let stopped = answers.iter().filter(|answer| matches!(answer, Ok(true))).count();
         message.push_str(&format!(" with responses from {} of {asked} servers, stopped on {stopped}", answers.len()));
     }

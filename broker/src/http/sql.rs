@@ -6,25 +6,35 @@ use axum::{
     body::{Body, Bytes},
     extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 
-use super::queries::text;
+use super::{
+    params::{flag, number, unreadable},
+    queries::text,
+};
 use crate::{
     query::{Answer, RawError, SqlRequest, answer},
     state::State as Broker,
 };
 
-static ERROR_CODE: HeaderName = HeaderName::from_static("x-pinot-error-code");
+pub(super) static ERROR_CODE: HeaderName = HeaderName::from_static("x-pinot-error-code");
 const USE_HTTP_STATUS: &str = "pinot-use-http-status-for-errors";
 
 /// Run a statement
 #[utoipa::path(post, path = "/query/sql", tag = "Query",
-    params(("getCursor" = Option<bool>, Query), ("numRows" = Option<u32>, Query)),
-    request_body(content = String, content_type = "application/json",
-        description = "JSON object with `sql`, and optionally `trace` and `queryOptions` (`k=v;k2=v2`)",
+    params(("getCursor" = Option<bool>, Query), ("numRows" = Option<i32>, Query)),
+    request_body(content = Object, content_type = "application/json",
+        description = "`sql`, and optionally `trace` and `queryOptions` (`k=v;k2=v2`)",
         example = json!({"sql": "select 1"})),
-    responses((status = 200, description = "The broker's answer, also when it holds exceptions"), (status = 500)))]
+    responses(
+        (status = 200, description = "The broker's answer, also when it holds exceptions", body = Object),
+        (status = 404, description = "`numRows` is no number, or an error where the client wants statuses"),
+        (status = 408, description = "Out of time, where the client wants statuses"),
+        (status = 429, description = "Over a quota, where the client wants statuses"),
+        (status = 500, description = "A text: the request is none, or an option is out of its range"),
+        (status = 503, description = "Servers are missing, where the client wants statuses"),
+    ))]
 pub(super) async fn post_sql(
     State(broker): State<Arc<Broker>>,
     Query(parameters): Query<HashMap<String, String>>,
@@ -38,7 +48,14 @@ pub(super) async fn post_sql(
 /// Run a SELECT
 #[utoipa::path(get, path = "/query/sql", tag = "Query",
     params(("sql" = String, Query), ("trace" = Option<String>, Query), ("queryOptions" = Option<String>, Query)),
-    responses((status = 200, description = "The broker's answer, also when it holds exceptions"), (status = 500)))]
+    responses(
+        (status = 200, description = "The broker's answer, also when it holds exceptions", body = Object),
+        (status = 404, description = "`numRows` is no number, or an error where the client wants statuses"),
+        (status = 408, description = "Out of time, where the client wants statuses"),
+        (status = 429, description = "Over a quota, where the client wants statuses"),
+        (status = 500, description = "A text: the request is none, or an option is out of its range"),
+        (status = 503, description = "Servers are missing, where the client wants statuses"),
+    ))]
 pub(super) async fn get_sql(
     State(broker): State<Arc<Broker>>,
     Query(parameters): Query<HashMap<String, String>>,
@@ -50,8 +67,18 @@ pub(super) async fn get_sql(
 
 /// Run a statement on the multi-stage engine
 #[utoipa::path(post, path = "/query", tag = "Query",
-    request_body(content = String, content_type = "application/json"),
-    responses((status = 200), (status = 500)))]
+    params(("getCursor" = Option<bool>, Query), ("numRows" = Option<i32>, Query)),
+    request_body(content = Object, content_type = "application/json",
+        description = "`sql`, and optionally `trace` and `queryOptions` (`k=v;k2=v2`)",
+        example = json!({"sql": "select 1"})),
+    responses(
+        (status = 200, description = "The broker's answer, also when it holds exceptions", body = Object),
+        (status = 404, description = "`numRows` is no number, or an error where the client wants statuses"),
+        (status = 408, description = "Out of time, where the client wants statuses"),
+        (status = 429, description = "Over a quota, where the client wants statuses"),
+        (status = 500, description = "A text: the request is none, or an option is out of its range"),
+        (status = 503, description = "Servers are missing, where the client wants statuses"),
+    ))]
 pub(super) async fn post_query(
     State(broker): State<Arc<Broker>>,
     Query(parameters): Query<HashMap<String, String>>,
@@ -64,7 +91,15 @@ pub(super) async fn post_query(
 
 /// Run a SELECT on the multi-stage engine
 #[utoipa::path(get, path = "/query", tag = "Query",
-    params(("sql" = String, Query)), responses((status = 200), (status = 500)))]
+    params(("sql" = String, Query), ("trace" = Option<String>, Query), ("queryOptions" = Option<String>, Query)),
+    responses(
+        (status = 200, description = "The broker's answer, also when it holds exceptions", body = Object),
+        (status = 404, description = "`numRows` is no number, or an error where the client wants statuses"),
+        (status = 408, description = "Out of time, where the client wants statuses"),
+        (status = 429, description = "Over a quota, where the client wants statuses"),
+        (status = 500, description = "A text: the request is none, or an option is out of its range"),
+        (status = 503, description = "Servers are missing, where the client wants statuses"),
+    ))]
 pub(super) async fn get_query(
     State(broker): State<Arc<Broker>>,
     Query(parameters): Query<HashMap<String, String>>,
@@ -86,7 +121,9 @@ async fn respond(
         Err(error) => return raw(&error),
     };
     request.use_multistage = use_multistage;
-    request.get_cursor = parameters.get("getCursor").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let Some(num_rows) = number(parameters, "numRows") else { return unreadable().into_response() };
+    request.get_cursor = flag(parameters, "getCursor");
+    request.cursor_rows = num_rows.filter(|rows| request.get_cursor && *rows != 0);
     request.database = headers.get("database").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Answer { body, error_code, http_status } = match answer(broker, request).await {
         Ok(answer) => answer,

@@ -31,8 +31,11 @@ pub struct Answer {
 /// Answers one request. A [`RawError`] stands for what no broker response answers.
 pub async fn answer(state: &Arc<State>, request: SqlRequest) -> Result<Answer, RawError> {
     let started = Instant::now();
-    let mut response = match prepare(&request) {
+    let mut cursor = None;
+    let mut response = match prepare(state, &request) {
+        Ok(statement) if statement.is_dml() => BrokerResponse::error(insert_refused(&statement)),
         Ok(statement) => {
+            cursor = QueryOptions::new(&statement.options).cursor();
             let request_id = state.next_request_id();
             let mut response = respond(state, statement, request_id, started).await.or_else(into_response)?;
             response.request_id = Some(request_id.to_string());
@@ -43,9 +46,28 @@ pub async fn answer(state: &Arc<State>, request: SqlRequest) -> Result<Answer, R
         Err(error) => into_response(error)?,
     };
     response.time_used_ms = started.elapsed().as_millis() as u64;
-    let error_code = response.error_code();
-    let http_status = if error_code == -1 { 200 } else { ErrorCode::from_number(error_code).http_status() };
-    Ok(Answer { body: response.to_json(), error_code, http_status })
+    Ok(match cursor {
+        Some(num_rows) => super::cursor::keep(state, response, num_rows).await,
+        None => Answer::of(&response),
+    })
+}
+
+impl Answer {
+    pub(super) fn of(response: &BrokerResponse) -> Self {
+        let error_code = response.error_code();
+        let http_status = if error_code == -1 { 200 } else { ErrorCode::from_number(error_code).http_status() };
+        Self { body: response.to_json(), error_code, http_status }
+    }
+}
+
+/// Pinot gives this to minions, whose tasks this version does not have.
+fn insert_refused(statement: &Statement) -> QueryException {
+    let table = statement.table().unwrap_or_default();
+    let text = format!(
+        "INSERT INTO {table} FROM FILE runs as a minion task, which this version does not have; send the files to \
+         POST /ingestFromFile or /ingestFromURI of the controller"
+    );
+    exception(ErrorCode::QueryExecution, text)
 }
 
 /// An error as an answer that names it, or as one that cannot be an answer.
@@ -57,8 +79,8 @@ fn into_response(error: query::Error) -> Result<BrokerResponse, RawError> {
 }
 
 /// Parses and adds the request's own options; those that the statement sets win.
-fn prepare(request: &SqlRequest) -> Result<Statement, query::Error> {
-    let mut statement = query::parse(&request.sql)?;
+fn prepare(state: &State, request: &SqlRequest) -> Result<Statement, query::Error> {
+    let mut statement = Statement::clone(&*state.statements.parse(&request.sql)?);
     statement.add_options(&request.query_options)?;
     let mut set_default = |key: &str, value: &str| {
         statement.options.entry(key.to_owned()).or_insert_with(|| value.to_owned());
@@ -74,6 +96,9 @@ fn prepare(request: &SqlRequest) -> Result<Statement, query::Error> {
     }
     if request.get_cursor {
         set_default("getCursor", "true");
+    }
+    if let Some(num_rows) = request.cursor_rows {
+        set_default("cursorNumRows", &num_rows.to_string());
     }
     if request.read_only && statement.is_dml() {
         return Err(query::Error::Parsing("Unsupported SQL type - DML, this API only supports DQL.".to_owned()));
@@ -109,14 +134,8 @@ async fn respond(
 /// What this version cannot do is said, rather than done in another way.
 fn refused(statement: &Statement) -> Option<QueryException> {
     let options = QueryOptions::new(&statement.options);
-    let internal = |text: &str| Some(exception(ErrorCode::Internal, text.to_owned()));
-    if options.use_multistage_engine() {
-        return internal("V2 Multi-Stage query engine not enabled.");
-    }
-    if options.is_set("getCursor") {
-        return internal("Cursors are not supported by this version; ask again without getCursor");
-    }
-    None
+    let text = "V2 Multi-Stage query engine not enabled.";
+    options.use_multistage_engine().then(|| exception(ErrorCode::Internal, text.to_owned()))
 }
 
 /// A bound query on its way.
@@ -132,8 +151,9 @@ impl Run<'_> {
     async fn run(&self, bound: BoundQuery, client_id: Option<&str>) -> Result<BrokerResponse, query::Error> {
         let table = self.view.find(&bound.table).ok_or_else(|| query::Error::UnknownTable(bound.table.clone()))?;
         let tables_queried = vec![table.name.to_string()];
-        let mut response = match disabled(&table) {
-            Some(disabled) => BrokerResponse::error(disabled),
+        let refusal = disabled(&table).or_else(|| self.over_quota(&bound, &table));
+        let mut response = match refusal {
+            Some(refusal) => BrokerResponse::error(refusal),
             None if bound.is_always_false() && !bound.explain => {
                 let reduced = query::reduce(&bound, Vec::new());
                 BrokerResponse {
@@ -146,6 +166,13 @@ impl Run<'_> {
         };
         response.tables_queried = tables_queried;
         Ok(response)
+    }
+
+    fn over_quota(&self, bound: &BoundQuery, table: &RawTable) -> Option<QueryException> {
+        let application = QueryOptions::new(&bound.options).application();
+        let exceeded = self.state.quotas.admit(self.view, table, application, Instant::now()).err()?;
+        let text = format!("Request {}: {} exceeds query quota for {exceeded}", self.request_id, self.sql);
+        Some(exception(ErrorCode::TooManyRequests, text))
     }
 
     async fn ask_servers(
@@ -165,6 +192,7 @@ impl Run<'_> {
             servers: &self.view.servers,
             parts: &plan.parts,
             running: &running,
+            trace: QueryOptions::new(&bound.options).trace(),
         };
         let gathered = scatter.run().await;
         if gathered.cancelled {
@@ -172,7 +200,8 @@ impl Run<'_> {
             return Ok(BrokerResponse::error(exception(ErrorCode::QueryCancellation, text)));
         }
         let mut response = response_of(&plan, &gathered);
-        let Gathered { results, exceptions, .. } = gathered;
+        let Gathered { results, exceptions, traces, .. } = gathered;
+        response.trace_info = traces;
         add_cpu_time(&plan.parts, &results, &mut response);
         let partials: Vec<PartialResult> = results.into_iter().map(|(_, partial)| partial).collect();
         let failed = !exceptions.is_empty() || !plan.exceptions.is_empty();

@@ -16,7 +16,7 @@ impl Catalog for ClusterView {
 fn table_info(table: &RawTable) -> Option<TableInfo> {
     let schema = Arc::clone(table.schema()?);
     // The offline table's `query` settings win where both have them.
-    let configs: Vec<&TableConfig> = table.physical().map(|physical| &physical.config).collect();
+    let configs: Vec<&TableConfig> = table.physical().map(|physical| &*physical.config).collect();
     let timeout_ms = configs.iter().find_map(|config| config.query_timeout_ms());
     let section = |key: &str| configs.iter().find_map(|config| config.section("query").get(key));
     let overrides = section("expressionOverrideMap").and_then(|map| map.as_object());

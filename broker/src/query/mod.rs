@@ -2,6 +2,7 @@
 
 mod answer;
 mod catalog;
+mod cursor;
 pub(crate) mod plan;
 mod request;
 mod running;

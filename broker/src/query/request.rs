@@ -16,6 +16,8 @@ pub struct SqlRequest {
     pub use_multistage: bool,
     /// Pages of the result are asked for.
     pub get_cursor: bool,
+    /// Rows of the first page, where the URL says.
+    pub cursor_rows: Option<i64>,
     /// Of the `database` header.
     pub database: Option<String>,
 }

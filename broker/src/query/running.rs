@@ -51,11 +51,9 @@ impl Running {
         RunningQuery { running: Arc::clone(self), request_id, entry }
     }
 
-    /// Request id (the client's own where it gave one) to statement.
+    /// Request id to statement.
     pub fn list(&self) -> BTreeMap<String, String> {
-        let queries = self.queries.lock();
-        let name = |id: &u64, entry: &Entry| entry.client_id.clone().unwrap_or_else(|| id.to_string());
-        queries.iter().map(|(id, entry)| (name(id, entry), entry.sql.clone())).collect()
+        self.queries.lock().iter().map(|(id, entry)| (id.to_string(), entry.sql.clone())).collect()
     }
 
     /// Stops a query by the broker's id or, with `by_client_id`, by the client's. Gives the servers to be told; `None`
@@ -114,7 +112,7 @@ mod tests {
         let first = running.add(12, "select 1", None);
         let second = running.add(13, "select 2", Some("mine"));
         let listed: Vec<_> = running.list().into_iter().collect();
-        assert_eq!(listed, [("12".into(), "select 1".into()), ("mine".into(), "select 2".into())]);
+        assert_eq!(listed, [("12".into(), "select 1".into()), ("13".into(), "select 2".into())]);
         assert!(running.cancel("99", false).is_none());
         assert!(running.cancel("mine", false).is_none());
         assert_eq!(running.cancel("mine", true).map(|(id, _)| id), Some(13));

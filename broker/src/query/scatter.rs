@@ -31,6 +31,8 @@ pub struct Scatter<'a> {
     pub servers: &'a Servers,
     pub parts: &'a [TablePart],
     pub running: &'a RunningQuery,
+    /// Whether the answer tells how long each server took.
+    pub trace: bool,
 }
 
 /// What came back.
@@ -43,6 +45,8 @@ pub struct Gathered {
     pub queried: usize,
     pub responded: usize,
     pub cancelled: bool,
+    /// Server → JSON text, where a trace is asked for.
+    pub traces: BTreeMap<String, String>,
 }
 
 /// The share of one server: for each part the segments it is asked for.
@@ -113,12 +117,12 @@ impl Scatter<'_> {
             };
             match answer {
                 None => return failures,
-                Some((call, Ok(response))) => {
+                Some((call, took, Ok(response))) => {
                     call.server.health.record_success();
                     gathered.responded += call.shares.len();
-                    take_response(&call, response, self.parts, gathered);
+                    take_response(&call, response, self.parts, self.trace.then_some(took), gathered);
                 }
-                Some((call, Err(error))) => {
+                Some((call, _, Err(error))) => {
                     if !matches!(error, QueryError::TimedOut(_)) {
                         call.server.health.record_failure(Instant::now());
                     }
@@ -128,10 +132,12 @@ impl Scatter<'_> {
         }
     }
 
-    async fn ask(&self, call: Call, final_values: bool) -> (Call, Result<v1::ExecuteResponse, QueryError>) {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    /// Asks one server, and says how long that took.
+    async fn ask(&self, call: Call, final_values: bool) -> (Call, Duration, Result<v1::ExecuteResponse, QueryError>) {
+        let began = Instant::now();
+        let left = self.deadline.saturating_duration_since(began);
         if left.is_zero() {
-            return (call, Err(QueryError::TimedOut(Duration::ZERO)));
+            return (call, Duration::ZERO, Err(QueryError::TimedOut(Duration::ZERO)));
         }
         let tables = call.shares.iter().map(|(index, segments)| {
             let part = &self.parts[*index];
@@ -150,7 +156,7 @@ impl Scatter<'_> {
             final_values,
         };
         let answer = call.server.client.execute(request, left).await;
-        (call, answer)
+        (call, began.elapsed(), answer)
     }
 
     /// Other replicas for what unreachable servers were asked for. A server whose segments are not all held elsewhere
@@ -194,8 +200,14 @@ impl Scatter<'_> {
     }
 }
 
-fn take_response(call: &Call, response: v1::ExecuteResponse, parts: &[TablePart], gathered: &mut Gathered) {
-    for (index, _) in &call.shares {
+fn take_response(
+    call: &Call,
+    response: v1::ExecuteResponse,
+    parts: &[TablePart],
+    took: Option<Duration>,
+    gathered: &mut Gathered,
+) {
+    for (index, segments) in &call.shares {
         let name = &*parts[*index].table.name;
         let Some(result) = response.results.iter().find(|result| result.table == name) else {
             gathered.exceptions.push(exception(
@@ -205,13 +217,29 @@ fn take_response(call: &Call, response: v1::ExecuteResponse, parts: &[TablePart]
             continue;
         };
         match query::codec::decode_partial(&result.partial) {
-            Ok(partial) => gathered.results.push((*index, partial)),
+            Ok(partial) => {
+                if let Some(took) = took {
+                    let server = format!("{}{}", call.server.short_name, parts[*index].table.suffix());
+                    gathered.traces.insert(server, trace(took, segments.len(), &partial));
+                }
+                gathered.results.push((*index, partial));
+            }
             Err(error) => gathered.exceptions.push(exception(
                 ErrorCode::QueryExecution,
                 format!("Query execution error on: {} the answer cannot be decoded: {error}", call.server.id),
             )),
         }
     }
+}
+
+/// In the form of Pinot's traces: a list of phases, each with its measurements.
+fn trace(took: Duration, segments: usize, partial: &PartialResult) -> String {
+    format!(
+        "[{{\"0\":[{{\"ServerResponse Time\":{}}},{{\"ThreadCpu TimeNs\":{}}},{{\"Segments\":{segments}}},{{\"DocsScanned\":{}}}]}}]",
+        took.as_millis(),
+        partial.stats.thread_cpu_time_ns,
+        partial.stats.num_docs_scanned,
+    )
 }
 
 fn report_failures(failures: impl Iterator<Item = Failure>, parts: &[TablePart], gathered: &mut Gathered) {

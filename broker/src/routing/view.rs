@@ -1,7 +1,7 @@
 //! The picture of the cluster that queries are answered from.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -16,10 +16,14 @@ pub struct ClusterView {
     pub tables: HashMap<Arc<str>, Arc<TableRoute>>,
     /// By raw name in lower case.
     raw: HashMap<String, Vec<Arc<RawTable>>>,
+    /// Tables with type that exist and that other brokers answer for.
+    pub other_tables: BTreeSet<String>,
     pub servers: Servers,
     pub configs: BTreeMap<String, String>,
     /// A snapshot has arrived since the start.
     pub ready: bool,
+    /// Tables that an operator has taken out of `tables`.
+    withdrawn: HashMap<Arc<str>, Arc<TableRoute>>,
 }
 
 /// A table as users name it: one or both of its physical tables.
@@ -55,9 +59,31 @@ impl ClusterView {
             *slot = Some(Arc::clone(table));
         }
         self.raw.clear();
+        // What the controller pushed again is no longer withdrawn.
+        self.withdrawn.retain(|name, _| !self.tables.contains_key(name));
         for (name, table) in by_name {
             self.raw.entry(name.to_ascii_lowercase()).or_default().push(Arc::new(table));
         }
+    }
+
+    /// Takes a table out: queries do not find it until it is restored or the controller pushes it again.
+    pub fn withdraw(&mut self, name: &str) {
+        if let Some((name, table)) = self.tables.remove_entry(name) {
+            self.withdrawn.insert(name, table);
+            self.index();
+        }
+    }
+
+    /// Puts a table back.
+    pub fn restore(&mut self, name: &str) {
+        if let Some((name, table)) = self.withdrawn.remove_entry(name) {
+            self.tables.entry(name).or_insert(table);
+            self.index();
+        }
+    }
+
+    pub fn is_withdrawn(&self, name: &str) -> bool {
+        self.withdrawn.contains_key(name)
     }
 
     /// Table names in queries match in any case, unless the cluster is configured otherwise.
@@ -85,6 +111,13 @@ impl ClusterView {
             table.realtime.as_ref()?;
         }
         Some(table)
+    }
+
+    /// Whether a name, with or without type, is that of a table which other brokers answer for.
+    pub fn is_elsewhere(&self, name: &str) -> bool {
+        let insensitive = self.is_case_insensitive();
+        let same = |other: &str| if insensitive { other.eq_ignore_ascii_case(name) } else { other == name };
+        self.other_tables.iter().any(|other| same(other) || other.rsplit_once('_').is_some_and(|(raw, _)| same(raw)))
     }
 
     /// The table of this raw name.

@@ -15,7 +15,7 @@ pub enum Error {
     UnknownColumn(String),
     #[error("TableDoesNotExistError")]
     UnknownTable(String),
-    /// A bad option value. Its answer is not a broker response but HTTP 500 with this text.
+    /// A bad option value, or a query in FROM. Its answer is not a broker response but HTTP 500 with this text.
     #[error("{0}")]
     Option(String),
     /// Evaluation failed while the partial results were reduced.
@@ -51,6 +51,11 @@ impl Error {
 
     pub(crate) fn multi_stage() -> Self {
         Self::Parsing(MULTI_STAGE_HINT.to_owned())
+    }
+
+    /// A query in FROM, asked of the single-stage engine.
+    pub(crate) fn nested() -> Self {
+        Self::Option("Nested query is not supported without gapfill".to_owned())
     }
 }
 

@@ -24,7 +24,7 @@ pub use catalog::{Catalog, TableInfo, TableQueryConfig};
 pub use error::Error;
 pub use ir::*;
 pub use options::QueryOptions;
-pub use parser::{Statement, StatementKind, parse, parse_expression};
+pub use parser::{Statement, StatementKind, fingerprint, parse, parse_expression};
 pub use partial::{ExecutionStats, PartialResult, QueryException};
 pub use reduce::{Reduced, reduce};
 pub use response::{BrokerResponse, ResultTable};

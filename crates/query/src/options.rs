@@ -137,6 +137,7 @@ const BOUNDS: &[(&str, i64, i64, &str)] = &[
     ("chunkSizeExtractFinalResult", 1, MAX_INT, INT_RANGE),
     ("sortAggregateLimitThreshold", 1, MAX_INT, INT_RANGE),
     ("regexDictSizeThreshold", 1, MAX_INT, INT_RANGE),
+    ("cursorNumRows", 1, MAX_INT, INT_RANGE),
 ];
 const MAX_INT: i64 = i32::MAX as i64;
 const INT_RANGE: &str = "1 and 2^31-1";
@@ -224,6 +225,17 @@ impl<'a> QueryOptions<'a> {
 
     pub fn client_query_id(self) -> Option<&'a str> {
         self.get("clientQueryId")
+    }
+
+    /// Rows of a cursor's first page, where the result is to be kept and read page by page; `None` inside when the
+    /// query does not say how many.
+    pub fn cursor(self) -> Option<Option<usize>> {
+        let rows = || self.number("cursorNumRows").and_then(|n| usize::try_from(n).ok());
+        self.is_set("getCursor").then(rows)
+    }
+
+    pub fn application(self) -> Option<&'a str> {
+        self.get("applicationName")
     }
 
     pub fn database(self) -> Option<&'a str> {

@@ -14,6 +14,27 @@ pub fn routes() -> Router {
         .route("/start-time", get(move || async move { start_time }))
 }
 
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(uptime, start_time))]
+struct Document;
+
+/// Describes [`routes`].
+pub fn document() -> utoipa::openapi::OpenApi {
+    <Document as utoipa::OpenApi>::openapi()
+}
+
+/// Seconds since the start
+#[utoipa::path(get, path = "/uptime", tag = "Health",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+#[expect(dead_code, reason = "carries the description alone")]
+fn uptime() {}
+
+/// Time of the start
+#[utoipa::path(get, path = "/start-time", tag = "Health",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+#[expect(dead_code, reason = "carries the description alone")]
+fn start_time() {}
+
 fn iso(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seconds = since.as_secs();

@@ -2,6 +2,7 @@
 
 mod debug;
 mod describe;
+mod download;
 mod health;
 mod indexes;
 mod instance;
@@ -9,6 +10,7 @@ mod metadata;
 mod queries;
 mod size;
 mod tables;
+mod usage;
 
 use std::sync::Arc;
 
@@ -18,7 +20,10 @@ use axum::{
 };
 use service::{
     ApiError,
-    http::{ErrorStyle, Limits, finish},
+    http::{
+        ErrorStyle, Limits, finish,
+        loggers::{self, LogFiles},
+    },
 };
 use utoipa::OpenApi;
 
@@ -26,6 +31,8 @@ use crate::{
     segments::{Loaded, Table},
     server::State,
 };
+
+pub(crate) use download::PACKED;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,7 +48,9 @@ use crate::{
         tables::need_reload,
         tables::is_stale,
         tables::tiers,
+        tables::segment_tiers,
         tables::reload_status,
+        download::download,
         size::size,
         size::size_old,
         metadata::of_table,
@@ -49,15 +58,29 @@ use crate::{
         metadata::of_segments,
         indexes::indexes,
         instance::tags,
+        instance::pools,
+        instance::disk_utilization,
+        instance::primary_key_count,
+        instance::app_configs,
         queries::running,
         queries::cancel,
         debug::table,
         debug::segment,
+        usage::mapped,
+        usage::consuming,
+        usage::threads,
+        usage::queries,
+        usage::workloads,
+        usage::workload,
     )
 )]
 struct Document;
 
 pub(crate) fn routes(state: Arc<State>) -> Router {
+    let (loggers, logger_document) = loggers::routes(LogFiles::new(state.config.log_dir.clone())).split_for_parts();
+    let mut document = Document::openapi();
+    document.merge(logger_document);
+    document.merge(service::uptime::document());
     let routes = Router::new()
         .route("/health", get(health::health))
         .route("/health/liveness", get(health::liveness))
@@ -69,7 +92,9 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/tables/{table}/segments/isStale", get(tables::is_stale))
         .route("/tables/{table}/allSegmentsLoaded", get(tables::all_loaded))
         .route("/tables/{table}/tiers", get(tables::tiers))
+        .route("/segments/{table}/{segment}/tiers", get(tables::segment_tiers))
         .route("/controllerJob/reloadStatus/{table}", get(tables::reload_status))
+        .route("/segments/{table}/{segment}", get(download::download))
         .route("/tables/{table}/size", get(size::size))
         .route("/table/{table}/size", get(size::size_old))
         .route("/tables/{table}/metadata", get(metadata::of_table))
@@ -77,13 +102,24 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/tables/{table}/segments/{segment}/metadata", get(metadata::of_segment))
         .route("/tables/{table}/indexes", get(indexes::indexes))
         .route("/instance/tags", get(instance::tags))
+        .route("/instance/pools", get(instance::pools))
+        .route("/instance/diskUtilization", get(instance::disk_utilization))
+        .route("/instance/primaryKeyCount", get(instance::primary_key_count))
+        .route("/appconfigs", get(instance::app_configs))
         .route("/queries/id", get(queries::running))
         .route("/query/{id}", delete(queries::cancel))
         .route("/debug/tables/{table}", get(debug::table))
         .route("/debug/segments/{table}/{segment}", get(debug::segment))
+        .route("/debug/memory/offheap", get(usage::mapped))
+        .route("/debug/memory/offheap/table/{table}", get(usage::consuming))
+        .route("/debug/threads/resourceUsage", get(usage::threads))
+        .route("/debug/queries/resourceUsage", get(usage::queries))
+        .route("/debug/queryWorkloadCosts", get(usage::workloads))
+        .route("/debug/queryWorkloadCost/{workload}", get(usage::workload))
+        .merge(loggers)
         .with_state(state)
         .merge(service::uptime::routes())
-        .merge(service::swagger::routes(Document::openapi(), service::swagger::Role::Server));
+        .merge(service::swagger::routes(document, service::swagger::Role::Server));
     finish(routes, ErrorStyle::Server, Limits::default(), &[])
 }
 

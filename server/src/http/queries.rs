@@ -21,7 +21,10 @@ pub(super) async fn running(State(server): State<Arc<Server>>) -> Json<Vec<Strin
 /// Cancel a running query
 #[utoipa::path(delete, path = "/query/{queryId}", tag = "Query",
     params(("queryId" = String, Path)),
-    responses((status = 200, body = String), (status = 404, body = String)))]
+    responses(
+        (status = 200, description = "A text says that it was cancelled"),
+        (status = 404, description = "A text says that no such query runs"),
+    ))]
 pub(super) async fn cancel(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Response {
     let cancelled = id.parse().is_ok_and(|id| server.executor.running().cancel(id));
     let (status, text) = if cancelled {

@@ -123,6 +123,19 @@ pub(super) async fn tiers(
     Ok(Json(json!({ "tableName": name, "segmentTiers": tiers, "mutableSegments": [] })))
 }
 
+/// Storage tier of one segment
+#[utoipa::path(get, path = "/segments/{tableNameWithType}/{segmentName}/tiers", tag = "Table",
+    params(("tableNameWithType" = String, Path), ("segmentName" = String, Path)),
+    responses((status = 200), (status = 404)))]
+pub(super) async fn segment_tiers(
+    State(server): State<Arc<Server>>,
+    Path((name, segment)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let table = found_table(&server, &name)?;
+    super::segment(&table, &segment)?;
+    Ok(Json(json!({ "tableName": name, "segmentTiers": { segment: null }, "mutableSegments": [] })))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReloadJob {

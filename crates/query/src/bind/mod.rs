@@ -60,6 +60,7 @@ pub fn bind(statement: &Statement, catalog: &dyn Catalog, context: &BindContext)
     let (query, explain) = match &statement.kind {
         StatementKind::Query(query) => (query, false),
         StatementKind::Explain(query) => (query, true),
+        StatementKind::MultiStage { nested: true, .. } => return Err(Error::nested()),
         StatementKind::MultiStage { .. } => return Err(Error::multi_stage()),
         StatementKind::InsertFromFile { .. } => {
             return Err(Error::Parsing("Unsupported SQL type - DML, this API only supports DQL.".to_owned()));

@@ -92,6 +92,7 @@ fn from(mut from: Vec<ast::TableWithJoins>) -> Result<(Option<String>, Option<St
             }
             Ok((Some(object_name(&name)), alias.map(|a| a.name.value)))
         }
+        ast::TableFactor::Derived { .. } => Err(Error::nested()),
         _ => Err(Error::multi_stage()),
     }
 }

@@ -3,6 +3,7 @@
 mod convert;
 mod dialect;
 mod expression;
+mod fingerprint;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use sqlparser::{
     tokenizer::{Token, TokenWithSpan, Tokenizer},
 };
 
+pub use self::fingerprint::fingerprint;
 use self::{dialect::PinotDialect, tokens::Extent};
 use crate::{
     ast::{Expression, Query},
@@ -52,6 +54,8 @@ pub enum StatementKind {
     /// A query that only the multi-stage engine can run (join, window, set operation, subquery, WITH).
     MultiStage {
         explain: bool,
+        /// It reads from a query in FROM.
+        nested: bool,
     },
     /// `INSERT INTO table FROM FILE 'uri', …`
     InsertFromFile {
@@ -346,9 +350,10 @@ fn parse_executable(
             let query = checked_query(query)?;
             Ok(if explain { StatementKind::Explain(Box::new(query)) } else { StatementKind::Query(Box::new(query)) })
         }
-        Err(e) if e == Error::multi_stage() => Ok(StatementKind::MultiStage { explain }),
+        Err(e) if e == Error::multi_stage() => Ok(StatementKind::MultiStage { explain, nested: false }),
+        Err(e) if e == Error::nested() => Ok(StatementKind::MultiStage { explain, nested: true }),
         Err(Error::Parsing(reason)) if extent.multi_stage && reason != RECURSION => {
-            Ok(StatementKind::MultiStage { explain })
+            Ok(StatementKind::MultiStage { explain, nested: false })
         }
         Err(e) => Err(e),
     }

@@ -83,7 +83,16 @@ impl<'a> Cells<'a> {
 
 /// `{"dataSchema":{"columnNames":[…],"columnDataTypes":[…]},"rows":[[…],…]}`
 pub(super) fn push_table(out: &mut String, table: &ResultTable) {
-    out.push_str("{\"dataSchema\":{\"columnNames\":[");
+    out.push_str("{\"dataSchema\":");
+    push_schema(out, table);
+    out.push_str(",\"rows\":[");
+    push_rows(out, table, |_| {});
+    out.push_str("]}");
+}
+
+/// `{"columnNames":[…],"columnDataTypes":[…]}`
+pub(super) fn push_schema(out: &mut String, table: &ResultTable) {
+    out.push_str("{\"columnNames\":[");
     for (i, name) in table.names.iter().enumerate() {
         if i > 0 {
             out.push(',');
@@ -99,19 +108,16 @@ pub(super) fn push_table(out: &mut String, table: &ResultTable) {
         out.push_str(ty.response_name());
         out.push('"');
     }
-    out.push_str("]},\"rows\":[");
-    push_rows(out, table, 0..table.num_rows);
     out.push_str("]}");
 }
 
-/// `[…],[…]` for a range of rows.
-pub(super) fn push_rows(out: &mut String, table: &ResultTable, rows: std::ops::Range<usize>) {
+/// `[…],[…]`. `ended` is told the length of the text behind each row.
+pub(super) fn push_rows(out: &mut String, table: &ResultTable, mut ended: impl FnMut(usize)) {
     let columns: Vec<Cells<'_>> =
         table.columns.iter().zip(&table.types).map(|(array, &ty)| Cells::new(array, ty)).collect();
-    out.reserve(rows.len() * (columns.len() * 8 + 2));
-    let start = rows.start;
-    for row in rows {
-        if row > start {
+    out.reserve(table.num_rows * (columns.len() * 8 + 2));
+    for row in 0..table.num_rows {
+        if row > 0 {
             out.push(',');
         }
         out.push('[');
@@ -122,5 +128,6 @@ pub(super) fn push_rows(out: &mut String, table: &ResultTable, rows: std::ops::R
             column.push(out, row);
         }
         out.push(']');
+        ended(out.len());
     }
 }

@@ -46,6 +46,20 @@ impl ResultTable {
         Self::from_rows(names, types, &rows)
     }
 
+    /// `{"columnNames":[…],"columnDataTypes":[…]}`
+    pub fn schema_json(&self) -> String {
+        let mut out = String::new();
+        super::json::push_schema(&mut out, self);
+        out
+    }
+
+    /// The rows as `[…],[…]`, and for each row where it ends in that text; a comma is between them.
+    pub fn rows_json(&self) -> (String, Vec<u64>) {
+        let (mut out, mut ends) = (String::new(), Vec::with_capacity(self.num_rows));
+        super::json::push_rows(&mut out, self, |end| ends.push(end as u64));
+        (out, ends)
+    }
+
     /// The cell as a value; NULL outside of the table.
     pub fn value(&self, row: usize, column: usize) -> Value {
         match (self.columns.get(column), self.types.get(column)) {

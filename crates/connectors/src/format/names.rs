@@ -122,7 +122,7 @@ impl Format {
     }
 
     /// An error that names the first property that the reader does not have.
-    pub(super) fn check_properties(self, given: &BTreeMap<String, String>) -> Result<(), Error> {
+    pub fn check_properties(self, given: &BTreeMap<String, String>) -> Result<(), Error> {
         let known = self.properties();
         if known.is_empty() {
             return Ok(());

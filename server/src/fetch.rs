@@ -1,4 +1,5 @@
-//! Where packed segments come from: the deep store, where this server can open it, else the controller's HTTP.
+//! Where segments come from: the deep store, where this server can open it, else whatever address the record names, else
+//! the controller, which has peers.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,10 +9,13 @@ use std::{
 
 use async_trait::async_trait;
 use connectors::deep_store::DeepStore;
+use connectors::remote::{self, Access};
 use futures::StreamExt;
 use parking_lot::Mutex;
+use service::{ConfigError, Properties};
 use tokio::io::AsyncWriteExt;
 
+use crate::http::PACKED;
 use crate::segments::{FetchSegment, Source};
 
 /// A download that stands still for this long has failed.
@@ -35,6 +39,22 @@ impl Fetcher {
         Self { options, ..Self::default() }
     }
 
+    /// With what Pinot's users have under `pinot.server.storage.factory.` and `pinot.server.segment.fetcher.`: of the
+    /// latter the pauses between attempts. Class names of fetchers are known and need not be told apart.
+    pub fn from_properties(properties: &Properties) -> Result<Self, ConfigError> {
+        let mut options = properties.subset("pinot.server.storage.factory.");
+        let fetcher = properties.subset("pinot.server.segment.fetcher.");
+        let protocols = fetcher.get("protocols").cloned().unwrap_or_default();
+        for protocol in protocols.split(',').map(str::trim).filter(|protocol| !protocol.is_empty()) {
+            for (theirs, ours) in [("retry.count", "retry.attempts"), ("retry.wait.ms", "retry.initial.delay.ms")] {
+                if let Some(value) = fetcher.get(&format!("{protocol}.{theirs}")) {
+                    options.entry(ours.to_owned()).or_insert_with(|| value.clone());
+                }
+            }
+        }
+        Ok(Self::new(options))
+    }
+
     async fn deep_store_copy(&self, uri: &str, to: &Path) -> Result<(), FetchError> {
         let (root, path) = split_uri(uri).ok_or_else(|| format!("`{uri}` does not end in <table>/<segment>"))?;
         let store = self.store(root)?;
@@ -52,6 +72,16 @@ impl Fetcher {
         Ok(store)
     }
 
+    /// From where whoever pushed the segment has left it.
+    async fn elsewhere(&self, uri: &str, to: &Path) -> Result<(), FetchError> {
+        let (class, properties) = remote::properties_for(uri, &self.options);
+        let fetched = remote::fetch(uri, class.as_deref(), &properties, &Access::unlimited(), to).await?;
+        if fetched.path != to {
+            tokio::fs::copy(&fetched.path, to).await?;
+        }
+        Ok(())
+    }
+
     async fn over_http(&self, url: &str, to: &Path) -> Result<(), FetchError> {
         let client = self
             .http
@@ -59,7 +89,8 @@ impl Fetcher {
                 reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(STALL).build()
             })
             .await?;
-        let response = client.get(url).send().await?;
+        // The packed file as it is, where the other end can give it; else an archive comes.
+        let response = client.get(url).header(reqwest::header::ACCEPT, format!("{PACKED}, */*")).send().await?;
         let status = response.status();
         if !status.is_success() {
             let text: String = response.text().await.unwrap_or_default().chars().take(300).collect();
@@ -79,12 +110,13 @@ impl Fetcher {
 impl FetchSegment for Fetcher {
     async fn fetch(&self, source: &Source, to: &Path) -> Result<(), FetchError> {
         let mut first_error: Option<FetchError> = None;
-        for uri in source.deep_store_uri.iter().chain(&source.download_url) {
+        for uri in source.deep_store_uri.iter().chain(&source.download_url).chain(&source.controller_url) {
             let result = match scheme(uri) {
                 "http" | "https" => self.over_http(uri, to).await,
                 // A directory of another machine is not here; making an empty one in its place would help nobody.
                 "file" if !is_local_file(uri) => Err(format!("{uri} is not on this machine").into()),
-                _ => self.deep_store_copy(uri, to).await,
+                _ if Some(uri) == source.deep_store_uri.as_ref() => self.deep_store_copy(uri, to).await,
+                _ => self.elsewhere(uri, to).await,
             };
             match result {
                 Ok(()) => return Ok(()),
@@ -127,7 +159,7 @@ mod tests {
     async fn a_record_without_an_address_is_told() {
         let error = Fetcher::default().fetch(&Source::default(), Path::new("/nonexistent")).await.unwrap_err();
         assert!(error.to_string().contains("neither"), "{error}");
-        let source = Source { deep_store_uri: Some("file:///no/such/t/s".to_owned()), download_url: None };
+        let source = Source { deep_store_uri: Some("file:///no/such/t/s".to_owned()), ..Source::default() };
         let error = Fetcher::default().fetch(&source, Path::new("/nonexistent")).await.unwrap_err();
         assert!(error.to_string().contains("not on this machine"), "{error}");
     }

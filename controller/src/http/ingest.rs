@@ -1,24 +1,22 @@
 //! `/ingestFromFile` and `/ingestFromURI`.
 
 use std::collections::BTreeMap;
-use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Request, State};
-use futures::StreamExt;
-use http::{StatusCode, header};
+use axum::extract::{Request, State};
+use connectors::remote;
+use http::StatusCode;
 use serde_json::{Value, json};
 use service::ApiError;
 use service::http::Json;
-use tokio::io::AsyncWriteExt;
 use utoipa_axum::routes;
 
+use super::multipart::{self, Bounds};
 use super::params::{Params, parse_json};
 use super::{App, Routes};
 use crate::error::Error;
-use crate::ingest::{CancelOnDrop, Ingested, Upload};
+use crate::ingest::{CancelOnDrop, Ingested, Upload, chain};
 
 pub(crate) fn routes() -> Routes {
     // The file is streamed to disk with a bound of its own.
@@ -73,16 +71,15 @@ fn target(app: &App, params: &Params) -> Result<Target, ApiError> {
 /// Builds a segment of an uploaded file and adds it to a table
 ///
 /// For example `batchConfigMapStr={"inputFormat":"csv","recordReader.prop.delimiter":","}`.
-#[utoipa::path(post, path = "/ingestFromFile", tag = "Table", params(("tableNameWithType" = String, Query, description = "For example movies_OFFLINE"), ("batchConfigMapStr" = String, Query, description = "JSON map; inputFormat is required")), request_body(content = FileUpload, content_type = "multipart/form-data"), responses((status = 200), (status = 400), (status = 404), (status = 500)))]
+#[utoipa::path(post, path = "/ingestFromFile", operation_id = "ingestFromFile", tag = "Table", params(("tableNameWithType" = String, Query, description = "For example movies_OFFLINE"), ("batchConfigMapStr" = String, Query, description = "JSON map; inputFormat is required")), request_body(content = FileUpload, content_type = "multipart/form-data"), responses((status = 200), (status = 400), (status = 404), (status = 500)))]
 async fn from_file(State(app): State<Arc<App>>, params: Params, request: Request) -> Result<Json<Value>, ApiError> {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/")) {
+    if !multipart::is_multipart(&request) {
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "HTTP 415 Unsupported Media Type"));
     }
     let target = match target(&app, &params) {
         Ok(target) => target,
         Err(error) => {
-            drain(request.into_body()).await;
+            multipart::drain(request.into_body()).await;
             return Err(error);
         }
     };
@@ -93,63 +90,26 @@ async fn from_file(State(app): State<Arc<App>>, params: Params, request: Request
     ingest(app, upload).await
 }
 
-/// Reads what a client is still sending, within reason: a client that is cut off in the middle may not see the answer.
-async fn drain(body: Body) {
-    const MOST: usize = 32 << 20;
-    let mut seen = 0;
-    let mut chunks = body.into_data_stream();
-    while let Some(Ok(chunk)) = chunks.next().await {
-        seen += chunk.len();
-        if seen > MOST {
-            return;
-        }
-    }
-}
-
 /// Streams the one part of the body to a file.
 async fn receive(app: &App, target: Target, request: Request) -> Result<Upload, Error> {
-    let unreadable = |error: &axum::extract::multipart::MultipartError| {
-        Error::Invalid(format!("the multipart body cannot be read: {}", error.body_text()))
-    };
-    let mut parts = Multipart::from_request(request, &())
-        .await
-        .map_err(|error| Error::Invalid(format!("the multipart body cannot be read: {}", error.body_text())))?;
     let work = app.ingestion.work()?;
-    let limit = app.cluster.config.max_upload_bytes;
-    let mut found: Option<(PathBuf, String)> = None;
-    while let Some(mut part) = parts.next_field().await.map_err(|error| unreadable(&error))? {
-        if found.is_some() {
-            return Err(Error::Invalid("Found not exactly one file from the multi-part fields".to_owned()));
-        }
-        let given = part.file_name().map(str::to_owned);
-        let shown = plain_name(given.as_deref());
-        // The name decides only whether the file is taken to be compressed.
-        let path = work.path().join(if shown.to_ascii_lowercase().ends_with(".gz") { "input.gz" } else { "input" });
-        let what = || format!("cannot write the uploaded file to {}", path.display());
-        let mut file = tokio::fs::File::create(&path).await.map_err(Error::io(what()))?;
-        let mut length = 0u64;
-        let mut head = Vec::new();
-        while let Some(chunk) = part.chunk().await.map_err(|error| unreadable(&error))? {
-            length += chunk.len() as u64;
-            if length > limit {
-                return Err(Error::Invalid(format!("the file is larger than {limit} bytes, the most that is taken")));
-            }
-            if head.len() <= 1024 {
-                head.extend_from_slice(&chunk[..chunk.len().min(2048)]);
-            }
-            file.write_all(&chunk).await.map_err(Error::io(what()))?;
-        }
-        file.flush().await.map_err(Error::io(what()))?;
-        if length == head.len() as u64
-            && let Some(hint) = ::ingest::batch::looks_like_missing_at(&head, given.as_deref())
-        {
-            return Err(Error::Invalid(hint));
-        }
-        found = Some((path, shown));
+    let config = &app.cluster.config;
+    let bounds = Bounds { max_bytes: config.max_upload_bytes, timeout: config.upload_timeout };
+    // The name decides only whether the file is taken to be compressed.
+    let name_file = |given: Option<&str>| match plain_name(given).to_ascii_lowercase().ends_with(".gz") {
+        true => "input.gz",
+        false => "input",
+    };
+    let part = multipart::receive_one(request, work.path(), &bounds, name_file).await?;
+    let part =
+        part.ok_or_else(|| Error::Invalid("Found not exactly one file from the multi-part fields".to_owned()))?;
+    if part.length == part.head.len() as u64
+        && let Some(hint) = ::ingest::batch::looks_like_missing_at(&part.head, part.given.as_deref())
+    {
+        return Err(Error::Invalid(hint));
     }
-    let (input, file_name) =
-        found.ok_or_else(|| Error::Invalid("Found not exactly one file from the multi-part fields".to_owned()))?;
-    Ok(Upload { work, input, file_name, table: target.table, batch_config: target.batch_config })
+    let file_name = plain_name(part.given.as_deref());
+    Ok(Upload { work, input: part.path, file_name, table: target.table, batch_config: target.batch_config })
 }
 
 /// The last component of what the sender calls the file, for messages and names.
@@ -192,31 +152,53 @@ fn success(table: &str, ingested: &Ingested) -> Value {
     })
 }
 
-/// Builds a segment of a file that the controller can reach and adds it to a table
-#[utoipa::path(post, path = "/ingestFromURI", tag = "Table", params(("tableNameWithType" = String, Query), ("batchConfigMapStr" = String, Query, description = "JSON map; inputFormat is required"), ("sourceURIStr" = String, Query, description = "For example file:///data/movies.csv")), responses((status = 200), (status = 400), (status = 404), (status = 500)))]
+/// Ingest from the given URI
+///
+/// Builds a segment of a file and adds it to a table. `sourceURIStr` is a file:, http:, https:, s3:, gs:, abfs: or adl2: URI; what its file system needs comes from `batchConfigMapStr`, for example `{"inputFormat":"csv","input.fs.className":"org.apache.pinot.plugin.filesystem.S3PinotFS","input.fs.prop.region":"us-east-1","input.fs.prop.accessKey":"…","input.fs.prop.secretKey":"…"}`.
+#[utoipa::path(post, path = "/ingestFromURI", operation_id = "ingestFromURI", tag = "Table", params(("tableNameWithType" = String, Query, description = "For example movies_OFFLINE"), ("batchConfigMapStr" = String, Query, description = "JSON map; inputFormat is required"), ("sourceURIStr" = String, Query, description = "For example file:///data/movies.csv")), responses((status = 200), (status = 400), (status = 404), (status = 500), (status = 503)))]
 async fn from_uri(State(app): State<Arc<App>>, params: Params) -> Result<Json<Value>, ApiError> {
     let target = target(&app, &params)?;
     let table = target.table.clone();
     let refuse = |reason: String| failed(&table, Error::Invalid(reason));
-    let uri = params.get("sourceURIStr").ok_or_else(|| refuse("Parameter sourceURIStr is missing".to_owned()))?;
-    let path = match uri.split_once(':') {
-        Some(("file", rest)) => rest.strip_prefix("//").unwrap_or(rest),
-        Some((scheme, _)) if scheme.len() > 1 => {
-            return Err(refuse(format!("Scheme '{scheme}' of {uri} is not supported; give a file: URI")));
-        }
-        _ => uri,
-    };
-    let input = FilePath::new(path).to_owned();
-    if !input.is_absolute() {
-        return Err(refuse(format!("{uri} has to name a file by its whole path")));
+    let uri = params.get("sourceURIStr").filter(|uri| !uri.is_empty());
+    let uri = uri.ok_or_else(|| refuse("Parameter sourceURIStr is missing".to_owned()))?;
+    let config = &app.cluster.config;
+    // What the controller is configured with for the scheme, and over it what the request says.
+    let (class, mut properties) = remote::properties_for(uri, &config.storage);
+    let given: BTreeMap<String, String> = target
+        .batch_config
+        .iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix("input.fs.prop.")?.to_owned(), value.clone())))
+        .collect();
+    if given.contains_key("accessKey") || given.contains_key("endpoint") {
+        // Another account, or another place: the controller's own credentials are none of its business.
+        properties.clear();
     }
-    let is_file = tokio::fs::metadata(&input).await.is_ok_and(|found| found.is_file());
-    if !is_file {
-        return Err(refuse(format!("{uri} is not a file that the controller can read")));
-    }
+    properties.extend(given);
+    let class = target.batch_config.get("input.fs.className").cloned().or(class);
     let work = app.ingestion.work().map_err(|error| failed(&table, error))?;
-    let file_name = plain_name(Some(path));
-    ingest(app, Upload { work, input, file_name, table: target.table, batch_config: target.batch_config }).await
+    let file_name = plain_name(uri.split(['?', '#']).next());
+    let to = work.path().join(if file_name.to_ascii_lowercase().ends_with(".gz") { "input.gz" } else { "input" });
+    let receiving = app.uploads.acquire().await.map_err(|_| ApiError::unavailable("the controller is stopping"))?;
+    let fetching = remote::fetch(uri, class.as_deref(), &properties, &config.ingest_access, &to);
+    let fetched = tokio::time::timeout(config.upload_timeout, fetching).await;
+    drop(receiving);
+    let fetched = fetched.map_err(|_| {
+        let reason = format!("{uri} could not be read within {:?}", config.upload_timeout);
+        failed(&table, Error::Internal(reason))
+    })?;
+    let input = fetched.map_err(|error| {
+        let text = chain(&error);
+        failed(
+            &table,
+            match error {
+                connectors::Error::Refused { .. } | connectors::Error::NoSource { .. } => Error::Invalid(text),
+                _ => Error::Internal(text),
+            },
+        )
+    })?;
+    ingest(app, Upload { work, input: input.path, file_name, table: target.table, batch_config: target.batch_config })
+        .await
 }
 
 #[cfg(test)]

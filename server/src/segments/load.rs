@@ -16,7 +16,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use segment::{ImmutableSegment, packed, reload as segment_reload};
+use segment::{ImmutableSegment, archive, packed, reload as segment_reload};
 use serde::Deserialize;
 
 use super::{
@@ -39,12 +39,14 @@ pub struct Source {
     pub deep_store_uri: Option<String>,
     /// The controller's HTTP, or the deep store.
     pub download_url: Option<String>,
+    /// The controller's HTTP where the two above lead elsewhere: it asks the segment's other servers when all else fails.
+    pub controller_url: Option<String>,
 }
 
-/// Copies packed segments from where the controller says they are.
+/// Copies segments from where the controller says they are.
 #[async_trait]
 pub trait FetchSegment: Send + Sync + 'static {
-    /// Writes the packed segment to `to`, a new file. What is left there after an error is not used.
+    /// Writes the segment to `to`, a new file: packed, or as an archive. What is left there after an error is not used.
     async fn fetch(&self, source: &Source, to: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
@@ -220,6 +222,15 @@ impl Job {
 
     /// Unpacks, checks, brings the indexes to the table's config, and gives the file its final name.
     fn install(&self, info: &TableInfo, packed: &Path, unpacked: &Path, spare: &Path) -> Result<Loaded, Error> {
+        let archived;
+        let packed = match archive::is_segment_file(packed) {
+            Ok(true) => packed,
+            // As whoever pushed it has left it.
+            _ => {
+                archived = self.open_archive(packed, unpacked)?;
+                archived.path()
+            }
+        };
         packed::unpack(packed, unpacked).map_err(|error| self.failed(error))?;
         // `unpack` has compared every checksum.
         let segment = ImmutableSegment::open(unpacked).map_err(|error| self.failed(error))?;
@@ -232,6 +243,22 @@ impl Job {
         move_into_place(unpacked, &target)?;
         let segment = ImmutableSegment::open(&target).map_err(|error| self.failed(error))?;
         Ok(self.loaded(segment, target))
+    }
+
+    /// Takes the packed file out of an archive, into a directory beside `spare`.
+    fn open_archive(&self, archive: &Path, spare: &Path) -> Result<Extracted, Error> {
+        let dir = spare.with_extension("extracted");
+        remove_dir(&dir);
+        fs::create_dir_all(&dir).map_err(|source| Error::file("create", &dir, source))?;
+        let mut extracted = Extracted { packed: PathBuf::new(), dir };
+        let found = archive::read(archive, &extracted.dir, &archive::Limits::default());
+        let found = found.map_err(|error| self.failed(error))?;
+        extracted.packed = found.packed.ok_or_else(|| Error::Damaged {
+            table: self.table.to_string(),
+            segment: self.segment.clone(),
+            reason: "what was fetched is an archive of metadata alone".to_owned(),
+        })?;
+        Ok(extracted)
     }
 
     /// Writes the segment anew where the table's config or schema wants other indexes or columns.
@@ -292,6 +319,24 @@ impl Job {
         let crc = &self.wanted.crc;
         let generation = newest(&self.dir, crc).map_or(0, |(generation, _)| generation + 1);
         self.dir.join(format!("{crc}.{generation}.{SUFFIX}"))
+    }
+}
+
+/// A packed file in a directory of its own, which goes with this.
+struct Extracted {
+    packed: PathBuf,
+    dir: PathBuf,
+}
+
+impl Extracted {
+    fn path(&self) -> &Path {
+        &self.packed
+    }
+}
+
+impl Drop for Extracted {
+    fn drop(&mut self) {
+        remove_dir(&self.dir);
     }
 }
 

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use crate::SegmentMetadata;
 
-pub use read::{read, read_metadata_batch};
+pub use read::{is_segment_file, read, read_metadata_batch};
 pub use write::{write, write_metadata, write_metadata_batch};
 
 /// Name of the segment file inside the archive.

@@ -52,6 +52,13 @@ pub fn read(from: &Path, dir: &Path, limits: &Limits) -> Result<Archived> {
     found.finish(limits)
 }
 
+/// Whether a file begins as a segment file does, and is no archive.
+pub fn is_segment_file(path: &Path) -> io::Result<bool> {
+    let mut magic = [0; 8];
+    let got = fill(&mut File::open(path)?, &mut magic)?;
+    Ok(got == magic.len() && magic == HEADER_MAGIC)
+}
+
 /// Reads a batch of metadata: `<segment>.metadata.json` for each segment, and a list of where their archives lie.
 /// Blocks.
 pub fn read_metadata_batch(from: &Path, limits: &Limits) -> Result<Vec<BatchEntry>> {

@@ -25,3 +25,11 @@ conformance *args:
 # Speed beside DuckDB (needs the bench folder).
 bench *args:
     scripts/bench.sh {{args}}
+
+# The compose file started for real, with Debian's Docker engine, and exercises on it (needs root).
+compose-test:
+    scripts/compose-test.sh
+
+# The Debian package.
+deb:
+    scripts/deb.sh

@@ -31,7 +31,7 @@ const MAX_MESSAGE_BYTES: u32 = 64 << 20;
 const MAX_BODY_BYTES: u64 = 512 << 20;
 const MAX_BATCH_ROWS: usize = 64 << 20;
 
-const CONVERSION: Conversion = Conversion {
+pub(super) const CONVERSION: Conversion = Conversion {
     dates: Dates::Days,
     times: Times::Logical,
     boolean_texts: false,

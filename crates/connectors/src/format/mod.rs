@@ -8,6 +8,7 @@
 
 mod arrow;
 mod avro;
+mod builder;
 mod csv;
 mod field;
 mod input;

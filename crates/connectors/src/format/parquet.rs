@@ -5,12 +5,16 @@
 
 use std::{path::Path, sync::Arc};
 
+use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use parquet::{
     arrow::{
         ProjectionMask,
-        arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+        arrow_reader::{
+            ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+        },
     },
-    basic::{ConvertedType, LogicalType, Type as PhysicalType},
+    basic::{ConvertedType, Encoding, LogicalType, Type as PhysicalType},
+    file::metadata::ColumnChunkMetaData,
     schema::types::{ColumnDescriptor, SchemaDescriptor},
 };
 
@@ -51,8 +55,12 @@ impl ParquetReader {
             reason: e.to_string(),
         };
         let reader_options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new_with_options(plain, reader_options).map_err(malformed)?;
+        let mut metadata = ArrowReaderMetadata::load(&plain, reader_options.clone()).map_err(malformed)?;
+        if let Some(schema) = with_dictionaries(&metadata) {
+            let options = reader_options.with_schema(schema);
+            metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).map_err(malformed)?;
+        }
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(plain, metadata);
         let schema = builder.parquet_schema();
         let roots = schema.root_schema().get_fields().iter().enumerate();
         let wanted: Vec<usize> = roots.filter(|(_, f)| options.wants(f.name())).map(|(i, _)| i).collect();
@@ -73,6 +81,36 @@ impl ParquetReader {
 }
 
 const FORMAT: &str = "Parquet";
+
+/// The file's schema with texts left as references to the dictionaries that the file has of them, where it has. `None`
+/// where it has none.
+fn with_dictionaries(metadata: &ArrowReaderMetadata) -> Option<SchemaRef> {
+    let groups = metadata.metadata().row_groups();
+    let leaves = metadata.parquet_schema().columns();
+    let is_coded = |name: &str| {
+        let leaf = leaves.iter().position(|leaf| leaf.path().parts() == [name]);
+        leaf.is_some_and(|leaf| !groups.is_empty() && groups.iter().all(|group| is_all_dictionary(group.column(leaf))))
+    };
+    let mut found = false;
+    let fields = metadata.schema().fields().iter().map(|field| {
+        if field.data_type() != &DataType::Utf8 || !is_coded(field.name()) {
+            return field.clone();
+        }
+        found = true;
+        let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        Arc::new(field.as_ref().clone().with_data_type(coded))
+    });
+    let schema = Schema::new(fields.collect::<Fields>());
+    found.then(|| Arc::new(schema))
+}
+
+/// Whether every data page holds references to a dictionary.
+fn is_all_dictionary(column: &ColumnChunkMetaData) -> bool {
+    column.dictionary_page_offset().is_some()
+        && column
+            .page_encoding_stats_mask()
+            .is_some_and(|mask| mask.is_only(Encoding::PLAIN_DICTIONARY) || mask.is_only(Encoding::RLE_DICTIONARY))
+}
 
 fn is_enum(leaf: &ColumnDescriptor) -> bool {
     leaf.logical_type_ref() == Some(&LogicalType::Enum) || leaf.converted_type() == ConvertedType::ENUM

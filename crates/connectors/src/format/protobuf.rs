@@ -17,7 +17,8 @@ use std::{
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 
 use super::{
-    DecodeJob, Field, RawBatch, RawColumn, ReadOptions, RecordReader, Rejected, RowLines, input, raw::RECORD_COLUMN,
+    DecodeJob, Field, RawBatch, ReadOptions, RecordReader, Rejected, RowLines, builder::ColumnBuilder, input,
+    raw::RECORD_COLUMN,
 };
 use crate::Error;
 
@@ -113,7 +114,8 @@ impl<R: Read + Send> RecordReader for ProtobufReader<R> {
 
 impl Shared {
     fn decode(&self, piece: &Piece) -> RawBatch {
-        let mut columns: Vec<Vec<Field>> = vec![Vec::new(); if self.whole { 1 } else { self.fields.len() }];
+        let width = if self.whole { 1 } else { self.fields.len() };
+        let mut columns: Vec<ColumnBuilder> = (0..width).map(|_| ColumnBuilder::default()).collect();
         let mut lines = Vec::with_capacity(piece.ends.len());
         let mut rejected = Vec::new();
         let mut start = 0;
@@ -123,7 +125,7 @@ impl Shared {
             let decoded = DynamicMessage::decode(self.message.clone(), bytes).map_err(|e| e.to_string());
             match decoded.and_then(|message| self.row(&message)) {
                 Ok(values) => {
-                    columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+                    columns.iter_mut().zip(values).for_each(|(column, value)| column.push(lines.len(), value));
                     lines.push(number as u32);
                 }
                 // The next message starts where this one's length says.
@@ -134,9 +136,10 @@ impl Shared {
             true => vec![RECORD_COLUMN.into()],
             false => self.fields.iter().map(|(name, _)| name.clone()).collect(),
         };
+        let rows = lines.len();
         RawBatch {
-            rows: lines.len(),
-            columns: names.into_iter().zip(columns.into_iter().map(RawColumn::Fields)).collect(),
+            rows,
+            columns: names.into_iter().zip(columns.into_iter().map(|column| column.finish(rows))).collect(),
             row_lines: RowLines::Each(lines),
             line_count: piece.ends.len() as u64,
             rejected,

@@ -69,7 +69,8 @@ pub enum RawColumn {
     Text(TextColumn),
     /// Values of any kind. Rows behind the last value have none.
     Fields(Vec<Field>),
-    /// A typed array; its type may be any that a reader's file has.
+    /// A typed array: INT, LONG, FLOAT, DOUBLE, BOOLEAN, BYTES or texts (flat, or a dictionary with 32-bit keys and no
+    /// null among its values).
     Array(ArrayRef),
 }
 

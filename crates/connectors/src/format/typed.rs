@@ -81,6 +81,8 @@ impl Conversion {
             }
             DataType::UInt32 => RawColumn::Array(to(DataType::Int64)?),
             DataType::LargeUtf8 | DataType::Utf8View => RawColumn::Array(to(DataType::Utf8)?),
+            // One pass over a dictionary's values is all that texts in it will cost later.
+            DataType::Dictionary(_, _) if is_text_dictionary(array) => RawColumn::Array(array.clone()),
             DataType::Dictionary(_, value) => {
                 // Values repeat, so that they are made flat first: a conversion of its own for each is no gain.
                 let flat = to(value.as_ref().clone())?;
@@ -235,6 +237,12 @@ impl Conversion {
         }
         Ok(Field::List(values))
     }
+}
+
+/// Whether an array holds texts as 32-bit references to values that are all there.
+fn is_text_dictionary(array: &ArrayRef) -> bool {
+    let texts = array.as_dictionary_opt::<Int32Type>().map(|dictionary| dictionary.values());
+    texts.is_some_and(|values| values.data_type() == &DataType::Utf8 && values.null_count() == 0)
 }
 
 fn nanos(stored: i64, unit: TimeUnit) -> i64 {

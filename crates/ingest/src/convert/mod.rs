@@ -14,6 +14,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::writer::{special_double, special_float};
 pub use self::{
     rules::ColumnRules,
     text::text_column,

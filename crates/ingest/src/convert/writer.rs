@@ -312,7 +312,7 @@ impl<'a> ColumnWriter<'a> {
 
 /// -0.0 becomes 0.0; NaN becomes the column's default null value.
 #[inline]
-pub(super) fn special_double(x: f64, default: &Value) -> f64 {
+pub(crate) fn special_double(x: f64, default: &Value) -> f64 {
     if x.is_nan() {
         return if let Value::Double(d) = default { *d } else { f64::NEG_INFINITY };
     }
@@ -321,7 +321,7 @@ pub(super) fn special_double(x: f64, default: &Value) -> f64 {
 
 /// As [`special_double`].
 #[inline]
-pub(super) fn special_float(x: f32, default: &Value) -> f32 {
+pub(crate) fn special_float(x: f32, default: &Value) -> f32 {
     if x.is_nan() {
         return if let Value::Float(d) = default { *d } else { f32::NEG_INFINITY };
     }

@@ -20,7 +20,7 @@ use std::{
 };
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions},
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions},
     compute::filter_record_batch,
     datatypes::{Field as ArrowField, Schema as ArrowSchema, SchemaRef},
 };
@@ -28,6 +28,7 @@ use connectors::format::{Field, RawBatch, RawColumn};
 use functions::Data;
 use model::{Schema, TableConfig};
 
+pub(crate) use self::rows::texts_fit;
 use self::{
     complex::ComplexTypes,
     expression::Expression,
@@ -66,7 +67,7 @@ pub struct RowFault {
 #[derive(Debug)]
 pub struct Processed {
     /// The schema's columns as far as the input has them, in schema order; a null slot has no value, nor has a column
-    /// that is absent.
+    /// that is absent. Texts may be a dictionary array with 32-bit keys, except in the time column.
     pub batch: RecordBatch,
     /// Rows of the raw batch.
     pub rows_read: u64,
@@ -129,7 +130,10 @@ impl Pipeline {
             None => schema.clone(),
         });
         let stored = || schema.fields.iter().filter(|f| !f.is_virtual());
-        let columns: Vec<ColumnRules> = stored().map(ColumnRules::new).collect();
+        let mut columns: Vec<ColumnRules> = stored().map(ColumnRules::new).collect();
+        // The time range of a batch is read from its values.
+        let times = columns.iter_mut().filter(|c| table.time_column() == Some(c.name.as_str()));
+        times.for_each(|column| column.passes_dictionaries = false);
         let arrow_fields = stored().map(|f| ArrowField::new(&f.name, f.column_type().arrow(), true));
         let arrow_schema = Arc::new(ArrowSchema::new(arrow_fields.collect::<Vec<_>>()));
         Ok(Self {
@@ -177,8 +181,11 @@ impl Pipeline {
         let mut fields = Vec::with_capacity(self.columns.len());
         for (rules, field) in self.columns.iter().zip(self.arrow_schema.fields()) {
             if let Some(column) = rows.get(&rules.name) {
-                arrays.push(convert(rules, column, rows.len, dropped.as_deref(), &mut faults, &mut sanitized)?);
-                fields.push(field.clone());
+                let array = convert(rules, column, rows.len, dropped.as_deref(), &mut faults, &mut sanitized)?;
+                let same = array.data_type() == field.data_type();
+                let typed = || Arc::new(field.as_ref().clone().with_data_type(array.data_type().clone()));
+                fields.push(if same { field.clone() } else { typed() });
+                arrays.push(array);
             }
         }
         if let Some(time) = &self.time
@@ -270,6 +277,27 @@ fn convert(
         return Ok(array);
     }
     let mut out = ColumnWriter::new(rules, rows);
+    if let Column::Raw(RawColumn::Array(array)) = column
+        && let Some(texts) = rows::flat(array).as_string_opt::<i32>()
+    {
+        // One text is used again and again, so that none is made for each row.
+        let mut field = Field::Text(String::new());
+        for row in 0..rows {
+            if texts.is_null(row) || dropped.is_some_and(|d| d[row]) {
+                out.push_null();
+                continue;
+            }
+            if let Field::Text(text) = &mut field {
+                text.clear();
+                text.push_str(texts.value(row));
+            }
+            if let Err(reason) = out.push(&field) {
+                faults.add(row, &rules.name, reason);
+            }
+        }
+        *sanitized += out.sanitized();
+        return out.finish().map_err(internal);
+    }
     for row in 0..rows {
         if dropped.is_some_and(|d| d[row]) {
             out.push_null();

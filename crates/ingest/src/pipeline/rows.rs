@@ -7,13 +7,14 @@ use std::{
 
 use arrow::{
     array::{Array, ArrayRef, AsArray},
-    datatypes::DataType as ArrowType,
+    compute::cast,
+    datatypes::{DataType as ArrowType, Float32Type, Float64Type, Int32Type},
 };
 use connectors::format::{Field, RECORD_COLUMN, RawBatch, RawColumn, RowLines};
 use functions::{Data, Vector};
 use model::{ColumnType, DataType, MaxLengthExceedStrategy};
 
-use crate::convert::{ColumnRules, ColumnWriter, field_of_value, field_of_vector};
+use crate::convert::{ColumnRules, ColumnWriter, field_of_value, field_of_vector, special_double, special_float};
 
 /// A column as it came, or as a function gave it.
 pub(super) enum Column {
@@ -105,6 +106,7 @@ impl Column {
         match self {
             Self::Raw(RawColumn::Text(text)) => text.field(row),
             Self::Raw(RawColumn::Fields(fields)) => fields.get(row).cloned().unwrap_or(Field::Null),
+            Self::Raw(RawColumn::Array(array)) if is_dictionary(array) => dictionary_text(array, row),
             Self::Raw(RawColumn::Array(array)) => field_of_vector(array, type_of(array.data_type()), row),
             Self::Typed(Vector { ty, data: Data::Array(array) }) => field_of_vector(array, *ty, row),
             Self::Typed(Vector { data: Data::Constant(value), .. }) => field_of_value(value),
@@ -132,7 +134,12 @@ impl Column {
 
     /// Whether the row holds a list or a map.
     pub fn is_nested(&self, row: usize) -> bool {
-        self.with_field(row, |f| matches!(f, Field::List(_) | Field::Map(_)))
+        match self {
+            // No array holds a list but those that functions give.
+            Self::Raw(RawColumn::Array(_)) => false,
+            Self::Typed(vector) if !vector.ty.multi_value => false,
+            other => other.with_field(row, |f| matches!(f, Field::List(_) | Field::Map(_))),
+        }
     }
 
     /// The array itself where its values can be stored as they are.
@@ -143,21 +150,31 @@ impl Column {
             _ => return None,
         };
         let wanted = ColumnType { data_type: rules.data_type, multi_value: rules.multi_value };
-        if ty != wanted || ty.multi_value || array.data_type() != &wanted.arrow() {
+        if ty.multi_value || wanted.multi_value {
             return None;
         }
-        let fits = match ty.data_type {
-            DataType::Int | DataType::Long | DataType::Boolean | DataType::Timestamp => true,
-            DataType::String => texts_fit(array, rules),
-            _ => false,
-        };
-        fits.then(|| array.clone())
+        if ty != wanted {
+            return widened(array, ty.data_type, wanted.data_type).map(|wide| special_values(&wide, rules));
+        }
+        if is_dictionary(array) {
+            return (rules.passes_dictionaries && rules.dictionary_fits(array)).then(|| array.clone());
+        }
+        if array.data_type() != &wanted.arrow() {
+            return None;
+        }
+        match ty.data_type {
+            DataType::Int | DataType::Long | DataType::Boolean | DataType::Timestamp => Some(array.clone()),
+            DataType::Float | DataType::Double => Some(special_values(array, rules)),
+            DataType::String => texts_fit(array, rules).then(|| array.clone()),
+            DataType::Bytes => bytes_fit(array, rules).then(|| array.clone()),
+            _ => None,
+        }
     }
 
     fn vector(&self, rows: usize) -> Vector {
         match self {
             Self::Typed(vector) => vector.clone(),
-            Self::Raw(RawColumn::Array(array)) => Vector::array(type_of(array.data_type()), array.clone()),
+            Self::Raw(RawColumn::Array(array)) => Vector::array(type_of(array.data_type()), flat(array)),
             Self::Raw(RawColumn::Text(text)) => {
                 let split = text.multi_value_delimiter().is_some()
                     && (0..rows).any(|r| text.text(r).is_some_and(|t| text.parts(t).is_some()));
@@ -182,9 +199,58 @@ impl Column {
     }
 }
 
-fn texts_fit(array: &ArrayRef, rules: &ColumnRules) -> bool {
+/// Whether an array holds its values as references.
+pub(super) fn is_dictionary(array: &ArrayRef) -> bool {
+    matches!(array.data_type(), ArrowType::Dictionary(_, _))
+}
+
+/// The array with its values in place.
+pub(super) fn flat(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        ArrowType::Dictionary(_, value) => cast(array, value).unwrap_or_else(|_| array.clone()),
+        _ => array.clone(),
+    }
+}
+
+fn dictionary_text(array: &ArrayRef, row: usize) -> Field {
+    let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() else { return Field::Null };
+    let key = dictionary.is_valid(row).then(|| dictionary.keys().value(row) as usize);
+    match (key, dictionary.values().as_string_opt::<i32>()) {
+        (Some(key), Some(texts)) if key < texts.len() => Field::Text(texts.value(key).to_owned()),
+        _ => Field::Null,
+    }
+}
+
+/// Numbers in a wider type that holds each of them as it is.
+fn widened(array: &ArrayRef, from: DataType, to: DataType) -> Option<ArrayRef> {
+    let exact =
+        matches!((from, to), (DataType::Int, DataType::Long | DataType::Double) | (DataType::Float, DataType::Double));
+    if !exact { None } else { cast(array, &to.arrow()).ok() }
+}
+
+/// Floating-point numbers as they are stored, see [`convert::writer`](crate::convert); other arrays as they are.
+fn special_values(array: &ArrayRef, rules: &ColumnRules) -> ArrayRef {
+    match array.data_type() {
+        ArrowType::Float64 => {
+            let numbers = array.as_primitive::<Float64Type>();
+            Arc::new(numbers.unary::<_, Float64Type>(|x| special_double(x, &rules.default)))
+        }
+        ArrowType::Float32 => {
+            let numbers = array.as_primitive::<Float32Type>();
+            Arc::new(numbers.unary::<_, Float32Type>(|x| special_float(x, &rules.default)))
+        }
+        _ => array.clone(),
+    }
+}
+
+fn bytes_fit(array: &ArrayRef, rules: &ColumnRules) -> bool {
+    let Some(bytes) = array.as_binary_opt::<i32>() else { return false };
+    rules.max_length == usize::MAX || bytes.offsets().lengths().all(|len| len <= rules.max_length)
+}
+
+pub(crate) fn texts_fit(array: &ArrayRef, rules: &ColumnRules) -> bool {
     let Some(texts) = array.as_string_opt::<i32>() else { return false };
-    if texts.values().contains(&0) {
+    if texts.value_data().contains(&0) {
         return false;
     }
     let limit = rules.max_length;
@@ -209,16 +275,9 @@ fn type_of(ty: &ArrowType) -> ColumnType {
 
 /// An array of a type from values that all convert to it.
 fn typed(ty: ColumnType, rows: usize, value: impl Fn(usize, &mut ColumnWriter<'_>) -> Result<(), String>) -> Vector {
-    let rules = ColumnRules {
-        name: String::new(),
-        // Functions take JSON as text; written as is, it is not parsed once more.
-        data_type: if ty.data_type.stored() == DataType::String { DataType::String } else { ty.data_type },
-        multi_value: ty.multi_value,
-        max_length: usize::MAX,
-        exceed: MaxLengthExceedStrategy::NoAction,
-        default: model::Value::Null,
-        keep_trailing_zeros: true,
-    };
+    // Functions take JSON as text; written as is, it is not parsed once more.
+    let data_type = if ty.data_type.stored() == DataType::String { DataType::String } else { ty.data_type };
+    let rules = ColumnRules::of_argument(data_type, ty.multi_value);
     let mut out = ColumnWriter::new(&rules, rows);
     for row in 0..rows {
         // A value that does not convert is null to a function.

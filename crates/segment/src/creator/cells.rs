@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array,
-        StringArray,
+        Array, ArrayRef, AsArray, BinaryArray, BooleanArray, DictionaryArray, Float32Array, Float64Array, Int32Array,
+        Int64Array, StringArray,
     },
     compute::cast,
-    datatypes::{DataType as ArrowType, Field},
+    datatypes::{DataType as ArrowType, Field, Int32Type},
 };
 use model::FieldSpec;
 
@@ -40,6 +40,9 @@ impl Cells {
                 nulls: (0..rows as u32).collect(),
             });
         };
+        if !field.multi_value && field.data_type.arrow() == ArrowType::Utf8 && is_text_dictionary(array) {
+            return Ok(Self::from_singles(Arc::clone(array)));
+        }
         let array = conform(field, array)?;
         if field.multi_value { Ok(Self::from_lists(&array)) } else { Ok(Self::from_singles(array)) }
     }
@@ -82,6 +85,23 @@ impl Cells {
             lengths.push((positions.len() - before) as u32);
         }
         Self { values, positions: Some(positions), lengths: Some(lengths), nulls }
+    }
+
+    /// The texts where they are references to a dictionary.
+    pub(crate) fn dictionary(&self) -> Option<&DictionaryArray<Int32Type>> {
+        self.values.as_dictionary_opt::<Int32Type>()
+    }
+
+    /// Calls `f` with the key of each entry of [`Self::dictionary`], [`DEFAULT`] for the default.
+    pub(crate) fn for_each_dictionary_key(&self, mut f: impl FnMut(u32) -> Result<()>) -> Result<()> {
+        let Some(dictionary) = self.dictionary() else { return Ok(()) };
+        let keys = dictionary.keys().values();
+        match &self.positions {
+            None => keys.iter().try_for_each(|&key| f(key as u32)),
+            Some(positions) => {
+                positions.iter().try_for_each(|&at| f(if at == DEFAULT { DEFAULT } else { keys[at as usize] as u32 }))
+            }
+        }
     }
 
     /// Entries to store.
@@ -145,6 +165,12 @@ impl Cells {
     }
 }
 
+/// Whether an array holds texts as 32-bit references to values that are all there.
+fn is_text_dictionary(array: &ArrayRef) -> bool {
+    let texts = array.as_dictionary_opt::<Int32Type>().map(|dictionary| dictionary.values());
+    texts.is_some_and(|values| values.data_type() == &ArrowType::Utf8 && values.null_count() == 0)
+}
+
 /// The array in the column's own Arrow type; other widths and encodings of the same values are converted.
 fn conform(field: &FieldSpec, array: &ArrayRef) -> Result<ArrayRef> {
     let expected = field.column_type().arrow();
@@ -183,4 +209,28 @@ fn is_lossless(from: &ArrowType, to: &ArrowType) -> bool {
 /// The Arrow field of a column in a batch for the creator.
 pub fn batch_field(field: &FieldSpec) -> Field {
     Field::new(&field.name, field.column_type().arrow(), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int32Array;
+    use model::DataType;
+
+    use super::*;
+
+    #[test]
+    fn dictionary_keys_with_nulls() {
+        let keys = Int32Array::from(vec![Some(1), None, Some(0), Some(1)]);
+        let values = Arc::new(StringArray::from(vec!["a", "b"]));
+        let array: ArrayRef = Arc::new(DictionaryArray::new(keys, values));
+        let cells = Cells::new(&FieldSpec::dimension("c", DataType::String), Some(&array), 4).unwrap();
+        let mut seen = Vec::new();
+        cells
+            .for_each_dictionary_key(|key| {
+                seen.push(key);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!((seen, cells.nulls), (vec![1, DEFAULT, 0, 1], vec![1]));
+    }
 }

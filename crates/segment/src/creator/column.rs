@@ -2,10 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::ArrayRef;
+use arrow::{
+    array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray},
+    datatypes::Int32Type,
+};
 use model::{DataType, FieldRole, FieldSpec, Value};
 
-use super::{cells::Cells, keys, sink::SectionSink, spill::IdSpill};
+use super::{
+    cells::{Cells, DEFAULT},
+    keys,
+    sink::SectionSink,
+    spill::IdSpill,
+};
 use crate::{
     ColumnMetadata, Error, Result,
     index::{
@@ -35,6 +43,33 @@ pub(crate) struct ColumnBuilder {
     pub(super) lengths: Option<IdSpill>,
     pub(super) nulls: NullVector,
     default: DefaultValue,
+    /// What became of the last input dictionary.
+    translation: Translation,
+}
+
+/// Ids of an input dictionary's texts; the batches of one file share their dictionaries.
+#[derive(Default)]
+struct Translation {
+    /// Kept, so that its memory is not used for another.
+    texts: Option<StringArray>,
+    /// [`DEFAULT`] where a text was not met yet.
+    ids: Vec<u32>,
+}
+
+impl Translation {
+    /// Forgets what it knows of another dictionary.
+    fn turn_to(&mut self, texts: &StringArray) {
+        let place = |t: &StringArray| (t.value_data().as_ptr(), t.value_offsets().as_ptr(), t.len());
+        if self.texts.as_ref().is_none_or(|known| place(known) != place(texts)) {
+            self.texts = Some(texts.clone());
+            self.ids.clear();
+            self.ids.resize(texts.len(), DEFAULT);
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        4 * self.ids.capacity() + self.texts.as_ref().map_or(0, |texts| texts.value_data().len())
+    }
 }
 
 /// What stands where a row has no value.
@@ -157,6 +192,7 @@ impl ColumnBuilder {
             docs: 0,
             entries: 0,
             max_entries: 0,
+            translation: Translation::default(),
         })
     }
 
@@ -192,6 +228,11 @@ impl ColumnBuilder {
                 cells.for_each_key(*default, |key| raw.push(stored, key));
                 raw.flush()?;
             }
+            (store @ (Store::Var { .. } | Store::RawVar(_)), DefaultValue::Bytes(default))
+                if let Some(input) = cells.dictionary() =>
+            {
+                append_dictionary(store, &mut self.translation, &cells, input, default)?;
+            }
             (Store::Var { dictionary, ids }, DefaultValue::Bytes(default)) => {
                 cells.for_each_bytes(default, |value| {
                     ids.push(dictionary.id(value));
@@ -225,6 +266,7 @@ impl ColumnBuilder {
 
     /// Turns the column raw. `cardinality` is the number of distinct values where it is final, else 0.
     pub(super) fn make_raw(&mut self, cardinality: u32) -> Result<()> {
+        self.translation = Translation::default();
         let stored = self.field.data_type.stored();
         match &mut self.store {
             Store::Numbers { dictionary, ids } => {
@@ -264,7 +306,7 @@ impl ColumnBuilder {
             Store::RawNumbers(raw) => raw.sink.memory_bytes() + raw.scratch.capacity(),
             Store::RawVar(raw) => raw.chunks.memory_bytes(),
         };
-        store + self.lengths.as_ref().map_or(0, IdSpill::memory_bytes)
+        store + self.translation.memory_bytes() + self.lengths.as_ref().map_or(0, IdSpill::memory_bytes)
     }
 
     /// Moves ids and raw values to temporary files.
@@ -304,6 +346,39 @@ impl ColumnBuilder {
             default_null_value: crate::text::render(&self.field.default_null_value),
             auto_generated: false,
         }
+    }
+}
+
+/// Appends texts that are references to a dictionary: each text is looked up once.
+fn append_dictionary(
+    store: &mut Store,
+    translation: &mut Translation,
+    cells: &Cells,
+    input: &DictionaryArray<Int32Type>,
+    default: &[u8],
+) -> Result<()> {
+    let Some(texts) = input.values().as_string_opt::<i32>() else { return Ok(()) };
+    let text = |key: u32| if key == DEFAULT { default } else { texts.value(key as usize).as_bytes() };
+    match store {
+        Store::Var { dictionary, ids } => {
+            translation.turn_to(texts);
+            let known = &mut translation.ids;
+            cells.for_each_dictionary_key(|key| {
+                let id = match known.get_mut(key as usize) {
+                    // As long as values ascend the dictionary has to see each of them.
+                    Some(id) if *id != DEFAULT && !dictionary.ascending() => *id,
+                    Some(id) => {
+                        *id = dictionary.id(text(key));
+                        *id
+                    }
+                    None => dictionary.id(text(key)),
+                };
+                ids.push(id);
+                Ok(())
+            })
+        }
+        Store::RawVar(raw) => cells.for_each_dictionary_key(|key| raw.push(text(key))),
+        Store::Numbers { .. } | Store::RawNumbers(_) => Ok(()),
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) mod finish;
 pub(crate) mod keys;
 pub(crate) mod sink;
 pub(crate) mod spill;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

@@ -3,7 +3,7 @@
 use bigdecimal::{BigDecimal, num_bigint::BigInt};
 
 use super::schema::{AvroSchema, Type, TypeId};
-use crate::format::Field;
+use crate::format::{Field, builder::ColumnBuilder};
 
 const MAX_DEPTH: u32 = 200;
 /// Values of one piece.
@@ -34,6 +34,31 @@ impl<'a> Decoder<'a> {
     /// One value of the schema's root type.
     pub fn root(&mut self) -> Decoded<Field> {
         self.value(0, 0)
+    }
+
+    /// One value of a type as that of `row` of a column.
+    pub fn value_into(&mut self, id: TypeId, column: &mut ColumnBuilder, row: usize) -> Decoded<()> {
+        match self.schema.get(id) {
+            Type::Text => {
+                let bytes = self.sized()?;
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => column.push_text(row, text),
+                    Err(_) => column.push_text(row, &String::from_utf8_lossy(bytes)),
+                }
+            }
+            // Most unions are of null and one type.
+            Type::Union(branches) => {
+                let n = self.long()?;
+                let branch = usize::try_from(n).ok().and_then(|n| branches.get(n));
+                let branch = *branch.ok_or_else(|| format!("union has no branch {n}"))?;
+                if matches!(self.schema.get(branch), Type::Text) {
+                    return self.value_into(branch, column, row);
+                }
+                column.push(row, self.value(branch, 1)?);
+            }
+            _ => column.push(row, self.value(id, 0)?),
+        }
+        Ok(())
     }
 
     /// One value of a type.

@@ -16,7 +16,10 @@ use self::{
     decode::Decoder,
     schema::{AvroSchema, Type},
 };
-use super::{DecodeJob, Field, RawBatch, RawColumn, ReadOptions, RecordReader, RowLines, Shape, raw::RECORD_COLUMN};
+use super::{
+    DecodeJob, RawBatch, RawColumn, ReadOptions, RecordReader, RowLines, Shape, builder::ColumnBuilder,
+    raw::RECORD_COLUMN,
+};
 use crate::Error;
 
 /// Blocks are gathered up to this size (as they lie in the file) for one piece.
@@ -151,7 +154,7 @@ impl Shared {
     fn decode(&self, blocks: &[Block]) -> Result<RawBatch, Error> {
         let mut rows = 0;
         let mut left = decode::MAX_VALUES;
-        let mut columns: Vec<Vec<Field>> = vec![Vec::new(); self.names.len()];
+        let mut columns: Vec<ColumnBuilder> = self.names.iter().map(|_| ColumnBuilder::default()).collect();
         let mut records = Vec::new();
         for block in blocks {
             let data = decompress(self.codec, &block.data).map_err(|reason| self.malformed(reason))?;
@@ -163,14 +166,15 @@ impl Shared {
                 let read = if self.whole {
                     decoder.root().map(|record| records.push(record))
                 } else {
-                    self.row(&mut decoder, &mut columns)
+                    self.row(&mut decoder, rows, &mut columns)
                 };
                 read.map_err(|reason| self.malformed(format!("record {}: {reason}", rows + 1)))?;
                 rows += 1;
             }
             left = decoder.left();
         }
-        let mut named: Vec<_> = self.names.iter().cloned().zip(columns.into_iter().map(RawColumn::Fields)).collect();
+        let columns = columns.into_iter().map(|column| column.finish(rows));
+        let mut named: Vec<_> = self.names.iter().cloned().zip(columns).collect();
         if self.whole {
             named.push((RECORD_COLUMN.into(), RawColumn::Fields(records)));
         }
@@ -183,12 +187,12 @@ impl Shared {
         })
     }
 
-    fn row(&self, decoder: &mut Decoder<'_>, columns: &mut [Vec<Field>]) -> Result<(), String> {
+    fn row(&self, decoder: &mut Decoder<'_>, row: usize, columns: &mut [ColumnBuilder]) -> Result<(), String> {
         let Type::Record(fields) = self.schema.root() else { return Ok(()) };
         for ((_, ty), target) in fields.iter().zip(&self.targets) {
-            let value = decoder.value(*ty, 0)?;
-            if let Some(target) = target {
-                columns[*target].push(value);
+            match target {
+                Some(target) => decoder.value_into(*ty, &mut columns[*target], row)?,
+                None => _ = decoder.value(*ty, 0)?,
             }
         }
         Ok(())

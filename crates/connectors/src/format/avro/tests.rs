@@ -6,6 +6,7 @@ use apache_avro::{
 };
 
 use super::*;
+use crate::format::{Field, arrow::CONVERSION as EXACT};
 
 const SCHEMA: &str = r#"{"type":"record","name":"r","namespace":"x.y","fields":[
     {"name":"b","type":"boolean"}, {"name":"i","type":"int"}, {"name":"l","type":["null","long"]},
@@ -60,6 +61,7 @@ fn read(content: &[u8], options: &ReadOptions) -> Result<Vec<Field>, Error> {
         for row in 0..batch.rows {
             let fields = batch.columns.iter().map(|(name, column)| match column {
                 RawColumn::Fields(values) => (name.to_string(), values[row].clone()),
+                RawColumn::Array(array) => (name.to_string(), EXACT.value(array, row).unwrap()),
                 other => panic!("{other:?}"),
             });
             out.push(Field::Map(fields.collect()));

@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::parse::Parser;
-use crate::format::{Field, RawColumn};
+use crate::format::{RawColumn, builder::ColumnBuilder};
 
 pub(super) struct Columns<'a> {
     wanted: &'a BTreeSet<String>,
-    columns: Vec<(Arc<str>, Vec<Field>)>,
+    columns: Vec<(Arc<str>, ColumnBuilder)>,
     places: HashMap<Arc<str>, usize>,
     /// Keys of the object before, in order: most files repeat them.
     order: Vec<(String, Option<usize>)>,
@@ -29,14 +29,10 @@ impl<'a> Columns<'a> {
         parser.object(|parser, key| {
             let place = self.place(nth, &key);
             nth += 1;
-            let value = parser.value()?;
-            if let Some(place) = place {
-                let values = &mut self.columns[place].1;
-                values.truncate(row);
-                values.resize(row, Field::Null);
-                values.push(value);
+            match place {
+                Some(place) => parser.value_into(&mut self.columns[place].1, row),
+                None => parser.skip(),
             }
-            Ok(())
         })?;
         self.rows += 1;
         Ok(())
@@ -53,7 +49,7 @@ impl<'a> Columns<'a> {
             None if self.wanted.contains(key) => {
                 let name: Arc<str> = key.into();
                 self.places.insert(name.clone(), self.columns.len());
-                self.columns.push((name, Vec::new()));
+                self.columns.push((name, ColumnBuilder::default()));
                 Some(self.columns.len() - 1)
             }
             None => None,
@@ -65,12 +61,8 @@ impl<'a> Columns<'a> {
         place
     }
 
-    /// The columns; a column that ends early has no values in the rows behind.
+    /// The columns, of `rows` rows.
     pub fn finish(self, rows: usize) -> Vec<(Arc<str>, RawColumn)> {
-        let fill = |mut values: Vec<Field>| {
-            values.truncate(rows);
-            RawColumn::Fields(values)
-        };
-        self.columns.into_iter().map(|(name, values)| (name, fill(values))).collect()
+        self.columns.into_iter().map(|(name, values)| (name, values.finish(rows))).collect()
     }
 }

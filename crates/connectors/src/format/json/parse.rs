@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::format::{Field, Rejected};
+use crate::format::{Field, Rejected, builder::ColumnBuilder};
 
 const MAX_DEPTH: u32 = 500;
 
@@ -106,6 +106,61 @@ impl<'a> Parser<'a> {
             Some(b'f') => self.boolean("false", false),
             Some(b'n') => self.word("null", Field::Null),
             _ => Err(format!("expected a JSON value, found {}", self.shown())),
+        }
+    }
+
+    /// Reads a value as that of `row` of a column.
+    pub fn value_into(&mut self, column: &mut ColumnBuilder, row: usize) -> Parsed<()> {
+        match self.peek() {
+            Some(b'"') => {
+                let text = self.text()?;
+                column.push_text(row, &text);
+            }
+            Some(b't') => {
+                self.word("true", Field::Null)?;
+                column.push_text(row, "true");
+            }
+            Some(b'f') => {
+                self.word("false", Field::Null)?;
+                column.push_text(row, "false");
+            }
+            _ => column.push(row, self.value()?),
+        }
+        Ok(())
+    }
+
+    /// Passes over a value, which has to be one.
+    pub fn skip(&mut self) -> Parsed<()> {
+        self.skip_nested(0)
+    }
+
+    fn skip_nested(&mut self, depth: u32) -> Parsed<()> {
+        if depth > MAX_DEPTH {
+            return Err(format!("values are nested more than {MAX_DEPTH} deep"));
+        }
+        match self.peek() {
+            Some(b'"') => self.text().map(|_| ()),
+            Some(b'{') => self.object(|parser, _| parser.skip_nested(depth + 1)),
+            Some(b'[') => {
+                self.pos += 1;
+                if self.peek() == Some(b']') {
+                    self.pos += 1;
+                    return Ok(());
+                }
+                loop {
+                    self.skip_nested(depth + 1)?;
+                    match self.peek() {
+                        Some(b',') => self.pos += 1,
+                        Some(b']') => {
+                            self.pos += 1;
+                            return Ok(());
+                        }
+                        _ => return Err(format!("expected ',' or ']', found {}", self.shown())),
+                    }
+                }
+            }
+            // Numbers and words take no memory.
+            _ => self.nested(depth).map(|_| ()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Shapes of JSON files, exact values, chunk boundaries anywhere.
 
 use super::*;
+use crate::format::arrow::CONVERSION as EXACT;
 
 /// Columns `a` and `b` as `line:a|b` in JSON; a fault as `line!reason`.
 fn read(content: &[u8], chunk: usize) -> Vec<String> {
@@ -13,8 +14,8 @@ fn read(content: &[u8], chunk: usize) -> Vec<String> {
         let batch = job().unwrap();
         for row in 0..batch.rows {
             let cell = |name| match batch.column(name) {
-                Some(RawColumn::Fields(values)) => values[row].to_json(),
-                _ => "-".to_owned(),
+                Some(column) => value(column, row).to_json(),
+                None => "-".to_owned(),
             };
             let missing = |text: String| if text == "null" { "-".to_owned() } else { text };
             let cells = [missing(cell("a")), missing(cell("b"))];
@@ -27,6 +28,14 @@ fn read(content: &[u8], chunk: usize) -> Vec<String> {
         base += batch.line_count;
     }
     out
+}
+
+fn value(column: &RawColumn, row: usize) -> Field {
+    match column {
+        RawColumn::Fields(values) => values.get(row).cloned().unwrap_or(Field::Null),
+        RawColumn::Array(array) => EXACT.value(array, row).unwrap(),
+        RawColumn::Text(_) => panic!(),
+    }
 }
 
 fn check(content: &str, expected: &[&str]) {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io::Write as _};
 use prost_reflect::prost::Message as _;
 
 use super::*;
+use crate::format::{RawColumn, arrow::CONVERSION as EXACT};
 
 const PROTO: &str = r#"
     syntax = "proto3";
@@ -76,7 +77,8 @@ fn read(content: &[u8], properties: &[(&str, &str)], columns: Option<&[&str]>) -
         let batch = job()?;
         for row in 0..batch.rows {
             let fields = batch.columns.iter().map(|(name, column)| match column {
-                RawColumn::Fields(values) => (name.to_string(), values[row].clone()),
+                RawColumn::Fields(values) => (name.to_string(), values.get(row).cloned().unwrap_or(Field::Null)),
+                RawColumn::Array(array) => (name.to_string(), EXACT.value(array, row).unwrap()),
                 other => panic!("{other:?}"),
             });
             out.push(Field::Map(fields.collect()).to_json());

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use ingest::batch::{BatchJob, BatchReport, DEFAULT_MEMORY_BUDGET_BYTES, NamingContext, SegmentNaming, ingest_file};
 use model::{DataType, Schema, TableConfig};
 use tokio::sync::Semaphore;
@@ -61,16 +61,30 @@ pub(crate) async fn create(
     });
     let cores = Arc::new(Semaphore::new(plan.cores));
     let at_once = plan.cores.max(spec.parallelism.min(plan.cores)) + 2;
-    let built = futures::stream::iter(files)
+    let mut building = futures::stream::iter(files)
         .map(|file| one(spec, options, shared, Arc::clone(&plan), Arc::clone(&cores), file))
-        .buffered(at_once)
-        .try_collect::<Vec<String>>()
-        .await;
-    if built.is_err() {
-        // What still runs stops at its next piece.
-        shared.cancel.store(true, Ordering::Relaxed);
+        .buffer_unordered(at_once);
+    let mut paths = Vec::new();
+    let mut failed: Option<Error> = None;
+    while let Some(built) = building.next().await {
+        match built {
+            Ok(path) => paths.push(path),
+            // What still runs stops at its next piece and is waited for: its files lie in the work directory.
+            Err(error) => {
+                shared.cancel.store(true, Ordering::Relaxed);
+                if failed.as_ref().is_none_or(|first| matches!(first, Error::Cancelled)) {
+                    failed = Some(error);
+                }
+            }
+        }
     }
-    built
+    match failed {
+        Some(error) => Err(error),
+        None => {
+            paths.sort();
+            Ok(paths)
+        }
+    }
 }
 
 async fn one(
@@ -84,11 +98,14 @@ async fn one(
     let small = file.found.size_bytes <= SMALL_FILE_BYTES;
     let threads = if small { 1 } else { (plan.cores / spec.parallelism.min(plan.cores)).max(1) };
     let permits = u32::try_from(threads).unwrap_or(1);
-    let _cores = cores.acquire_many(permits).await.map_err(|e| Error::Internal(e.to_string()))?;
     if shared.cancel.load(Ordering::Relaxed) {
         return Err(Error::Cancelled);
     }
     let fetched = plan.input.fetch(&file.found.path, &plan.work).await?;
+    let _cores = cores.acquire_many(permits).await.map_err(|e| Error::Internal(e.to_string()))?;
+    if shared.cancel.load(Ordering::Relaxed) {
+        return Err(Error::Cancelled);
+    }
     let dir = tempfile::tempdir_in(&plan.work).map_err(Error::io("create a directory in", &plan.work))?;
     let naming = naming(spec, &plan, &file, options.now_ms)?;
     let job = BatchJob {
@@ -188,6 +205,12 @@ fn naming(spec: &JobSpec, plan: &Plan, file: &InputFile, now_ms: i64) -> Result<
         Some((_, rest)) => rest.find('/').map_or(rest, |at| &rest[at..]),
         None => &uri,
     };
+    if spec.replace.is_some() {
+        // The old segments stay until the new ones are all there: the names must differ.
+        let key = "segmentNameGenerator.configs.segment.name.postfix".to_owned();
+        let postfix = map.get(&key).map_or_else(|| now_ms.to_string(), |given| format!("{given}_{now_ms}"));
+        map.insert(key, postfix);
+    }
     let context = NamingContext {
         raw_table: if spec.naming.raw_name { plan.table.raw_name().as_str() } else { plan.table.table_name().as_str() }
             .to_owned(),

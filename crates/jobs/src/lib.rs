@@ -17,6 +17,7 @@ mod input;
 mod pattern;
 mod place;
 mod push;
+mod replace;
 pub mod rows;
 mod run;
 pub mod spec;
@@ -26,7 +27,7 @@ pub use error::{Error, Problem};
 pub use pattern::PathPattern;
 pub use place::{Found, Place};
 pub use run::{Event, Options, Summary, run};
-pub use spec::{JobSpec, PushMode};
+pub use spec::{JobSpec, PushMode, Replace};
 
 /// A text's SHA-256 in hex digits, for names that follow from it.
 pub fn sha256_hex(bytes: &[u8]) -> String {

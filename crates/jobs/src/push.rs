@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use segment::archive::{self, BatchEntry};
 
 use crate::{
     Controller, Error, Event, JobSpec, PathPattern, Place, PushMode,
@@ -46,6 +47,9 @@ pub(crate) async fn push(
     work: &Path,
 ) -> Result<(), Error> {
     let http = Controller::new(spec.auth_token.clone())?;
+    if mode == PushMode::Metadata && spec.push_spec.batch {
+        return batch(spec, shared, &http, output, paths, work).await;
+    }
     futures::stream::iter(paths)
         .map(|path| one(spec, mode, shared, &http, output, path, work))
         .buffer_unordered(spec.push_spec.parallelism)
@@ -63,7 +67,7 @@ async fn one(
     work: &Path,
 ) -> Result<(), Error> {
     let segment = segment_name(path);
-    let push = Push { spec, shared, http, segment };
+    let push = Push { spec, shared, segment };
     match mode {
         PushMode::Tar => {
             let archive = output.fetch(path, work).await?;
@@ -92,6 +96,67 @@ async fn one(
     if spec.clean_up_output_dir {
         output.delete(path).await?;
         output.delete(&metadata_path(path)).await?;
+    }
+    Ok(())
+}
+
+/// The metadata of all segments in one request.
+async fn batch(
+    spec: &JobSpec,
+    shared: &Shared,
+    http: &Controller,
+    output: &Place,
+    paths: &[String],
+    work: &Path,
+) -> Result<(), Error> {
+    let dir = tempfile::tempdir_in(work).map_err(Error::io("create a directory in", work))?;
+    let entries: Vec<BatchEntry> = futures::stream::iter(paths)
+        .map(async |path| {
+            let archive = metadata(spec, output, path, work).await?;
+            let (inside, name) = (dir.path().to_owned(), segment_name(path).to_owned());
+            let download_uri = download_uri(spec, output, path);
+            blocking(move || {
+                let pack = |source| Error::Pack { segment: name.clone(), source };
+                let inside = tempfile::tempdir_in(&inside).map_err(Error::io("create a directory in", &inside))?;
+                let found = archive::read(&archive.path, inside.path(), &Default::default()).map_err(pack)?;
+                Ok(BatchEntry { metadata: found.metadata, download_uri })
+            })
+            .await
+        })
+        .buffered(spec.push_spec.metadata_parallelism)
+        .try_collect()
+        .await?;
+    let file = dir.path().join("batch.tar.gz");
+    let to = file.clone();
+    blocking(move || {
+        let pack = |source| Error::Pack { segment: "batch".to_owned(), source };
+        archive::write_metadata_batch(&entries, &to).map_err(pack)
+    })
+    .await?;
+    let headers = [
+        ("UPLOAD_TYPE", "METADATA".to_owned()),
+        ("COPY_SEGMENT_TO_DEEP_STORE", spec.push_spec.copy_to_deep_store.to_string()),
+    ];
+    let query = [("tableName", spec.table.name.clone()), ("tableType", table_type(&spec.table.name).to_owned())];
+    for controller in &spec.controllers {
+        let url = format!("{controller}/segments/batchUpload");
+        let act = async || http.post_file(&url, &query, &headers, "segments", &file).await;
+        let answer = retrying(spec, shared, "the batch of segments", controller, act).await?;
+        for path in paths {
+            shared.pushed(Event::Pushed {
+                table: spec.table.name.clone(),
+                segment: segment_name(path).to_owned(),
+                location: controller.clone(),
+                status: answer.status,
+                reply: answer.text.clone(),
+            });
+        }
+    }
+    if spec.clean_up_output_dir {
+        for path in paths {
+            output.delete(path).await?;
+            output.delete(&metadata_path(path)).await?;
+        }
     }
     Ok(())
 }
@@ -131,7 +196,7 @@ async fn metadata(spec: &JobSpec, output: &Place, path: &str, work: &Path) -> Re
     blocking(move || {
         let pack = |source| Error::Pack { segment: segment.clone(), source };
         std::fs::create_dir(&inside).map_err(Error::io("create", &inside))?;
-        let found = segment::archive::read(&fetched.path, &inside, &Default::default()).map_err(pack)?;
+        let found = archive::read(&fetched.path, &inside, &Default::default()).map_err(pack)?;
         let Some(packed) = found.packed else {
             return Err(Error::Value {
                 what: "segment archive",
@@ -139,7 +204,7 @@ async fn metadata(spec: &JobSpec, output: &Place, path: &str, work: &Path) -> Re
                 reason: "it holds metadata alone".to_owned(),
             });
         };
-        segment::archive::write_metadata(&packed, &out).map_err(pack)?;
+        archive::write_metadata(&packed, &out).map_err(pack)?;
         Ok(())
     })
     .await?;
@@ -155,14 +220,12 @@ struct Metadata {
 struct Push<'a> {
     spec: &'a JobSpec,
     shared: &'a Shared,
-    http: &'a Controller,
     segment: &'a str,
 }
 
 impl Push<'_> {
     /// To each controller, with as many attempts as the spec allows.
     async fn everywhere(&self, send: impl AsyncFn(&str) -> Result<Answer, Error>) -> Result<(), Error> {
-        _ = self.http;
         for controller in &self.spec.controllers {
             let url = format!("{controller}/v2/segments");
             let answer = retrying(self.spec, self.shared, self.segment, controller, async || send(&url).await).await?;

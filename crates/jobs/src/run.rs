@@ -1,7 +1,8 @@
 //! A job from its beginning to its end.
 
 use std::{
-    path::PathBuf,
+    borrow::Cow,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +13,7 @@ use std::{
 use ingest::{Progress, RowError, batch::BatchReport};
 use model::{Schema, TableConfig};
 
-use crate::{Controller, Error, JobSpec, Place, controller, create, push};
+use crate::{Controller, Error, JobSpec, Place, PushMode, Replace, controller, create, push, replace};
 
 /// What a job needs besides its spec.
 pub struct Options {
@@ -110,6 +111,7 @@ impl Shared {
 /// Nothing is pushed unless every file became a segment. What is pushed are the segments of this run; a job that only
 /// pushes takes every archive below its output directory.
 pub async fn run(spec: &JobSpec, options: &Options) -> Result<Summary, Error> {
+    let mut spec = Cow::Borrowed(spec);
     let began = Instant::now();
     let shared = Shared {
         cancel: Arc::clone(&options.cancel),
@@ -126,9 +128,12 @@ pub async fn run(spec: &JobSpec, options: &Options) -> Result<Summary, Error> {
     let configs = spec.store_options();
     let (output, paths) = if spec.creates {
         // Asked first: a table that is not there is known before hours of work.
-        let target = target(spec).await?;
+        let target = target(&spec).await?;
+        if spec.replace.is_none() && is_refreshed_as_a_whole(&target.1) && spec.push.is_some() {
+            spec.to_mut().replace = Some(Replace::All);
+        }
         let output = Place::to_write(&spec.output_dir_uri, &configs)?;
-        let paths = create::create(spec, options, &shared, target, &output, work.path()).await?;
+        let paths = create::create(&spec, options, &shared, target, &output, work.path()).await?;
         (output, paths)
     } else {
         let output = Place::to_read(&spec.output_dir_uri, &configs).await?;
@@ -136,12 +141,12 @@ pub async fn run(spec: &JobSpec, options: &Options) -> Result<Summary, Error> {
         (output, paths)
     };
     if let Some(mode) = spec.push {
-        let paths = push::chosen(spec, &output, paths)?;
+        let paths = push::chosen(&spec, &output, paths)?;
         if paths.is_empty() {
             return Err(Error::NoInput(format!("there is no segment (*.tar.gz) to push in {}", output.uri())));
         }
         shared.report(Event::Pushing { segments: paths.len(), controllers: spec.controllers.clone() });
-        push::push(spec, mode, &shared, &output, &paths, work.path()).await?;
+        push(&spec, mode, &shared, &output, &paths, work.path()).await?;
     }
     if shared.cancel.load(Ordering::Relaxed) {
         return Err(Error::Cancelled);
@@ -149,6 +154,35 @@ pub async fn run(spec: &JobSpec, options: &Options) -> Result<Summary, Error> {
     let mut summary = shared.summary.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.elapsed = began.elapsed();
     Ok(summary)
+}
+
+/// Tables that are replaced as a whole at each load, without a moment in which queries see a part.
+fn is_refreshed_as_a_whole(table: &TableConfig) -> bool {
+    let batch = table.ingestion().batch.as_ref();
+    table.push_type().eq_ignore_ascii_case("REFRESH") && batch.is_some_and(|batch| batch.consistent_data_push)
+}
+
+/// Pushes, and puts the pushed segments in the place of others where the job says so.
+async fn push(
+    spec: &JobSpec,
+    mode: PushMode,
+    shared: &Shared,
+    output: &Place,
+    paths: &[String],
+    work: &Path,
+) -> Result<(), Error> {
+    let Some(replace) = &spec.replace else { return push::push(spec, mode, shared, output, paths, work).await };
+    let http = Controller::new(spec.auth_token.clone())?;
+    let names: Vec<String> = paths.iter().map(|path| push::segment_name(path).to_owned()).collect();
+    let begun = replace::begin(spec, replace, shared, &http, &names).await?;
+    let done = match push::push(spec, mode, shared, output, paths, work).await {
+        Ok(()) => replace::end(spec, shared, &http, &begun).await,
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        replace::revert(spec, &http, &begun).await;
+    }
+    done
 }
 
 /// Schema and config of the table, from where the spec says or from the first controller.

@@ -48,6 +48,8 @@ pub struct JobSpec {
     pub controllers: Vec<String>,
     pub push_spec: PushSpec,
     pub file_systems: Vec<FileSystemSpec>,
+    /// Segments that the new ones take the place of, all at once.
+    pub replace: Option<Replace>,
     /// What is accepted and has no effect, or not the expected one. For the user's eyes.
     pub warnings: Vec<String>,
 }
@@ -60,6 +62,20 @@ pub enum PushMode {
     Uri,
     /// The controller is sent the metadata and the URI from which servers load the segment.
     Metadata,
+}
+
+/// Segments that give way to those of a job: queries see the old ones until all of the new ones are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replace {
+    /// All of the table.
+    All,
+    /// Those whose times lie in a range of epoch milliseconds, the end excluded.
+    Range {
+        start_ms: i64,
+        end_ms: i64,
+        /// A column and a value: only segments of the partition that the value is in.
+        partition: Option<(String, String)>,
+    },
 }
 
 #[derive(Clone, Debug, Default)]
@@ -99,6 +115,10 @@ pub struct PushSpec {
     pub copy_to_deep_store: bool,
     /// Metadata push: take `<segment>.metadata.tar.gz` where it lies beside the segment.
     pub prefer_metadata_tar: bool,
+    /// Metadata push: all segments in one request.
+    pub batch: bool,
+    /// Metadata push in one request: segments whose metadata are made at the same time.
+    pub metadata_parallelism: usize,
 }
 
 impl Default for PushSpec {
@@ -112,6 +132,8 @@ impl Default for PushSpec {
             file_name_pattern: None,
             copy_to_deep_store: false,
             prefer_metadata_tar: true,
+            batch: false,
+            metadata_parallelism: 1,
         }
     }
 }
@@ -155,6 +177,7 @@ impl JobSpec {
             controllers: Vec::new(),
             push_spec: PushSpec::default(),
             file_systems: Vec::new(),
+            replace: None,
             warnings: Vec::new(),
         }
     }

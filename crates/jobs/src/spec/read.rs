@@ -138,6 +138,7 @@ pub(super) fn job(text: &str) -> Result<JobSpec, Vec<Problem>> {
         controllers: controllers(&top, push.is_some()),
         push_spec: push_spec(&top),
         file_systems: file_systems(&top),
+        replace: None,
         warnings: Vec::new(),
     };
     if creates && spec.controllers.is_empty() {
@@ -248,59 +249,40 @@ fn reader(top: &Section<'_>, needed: bool) -> ReaderSpec {
     spec.properties = section.map("configs");
     let class = section.text("className").filter(|t| !t.is_empty());
     let format = section.text("dataFormat").filter(|t| !t.is_empty());
-    let of_class = class.as_deref().and_then(format_of_class);
-    if let (Some(class), None) = (&class, of_class) {
+    if class.is_none() && format.is_none() {
+        if needed {
+            section.missing("dataFormat", "csv, json, avro, parquet, orc, proto …");
+        }
+        return spec;
+    }
+    let mut found = Format::of_reader(format.as_deref(), class.as_deref(), &mut spec.properties);
+    if let (Err(connectors::Error::UnknownReader(class)), Some(format)) = (&found, &format) {
         top.findings.warn(format!("recordReaderSpec.className '{class}' is not known; dataFormat decides"));
+        found = format.parse();
     }
-    if class.as_deref().is_some_and(|c| c.ends_with("ParquetNativeRecordReader")) {
-        spec.properties.entry("useParquetNativeRecordReader".to_owned()).or_insert_with(|| "true".to_owned());
-    }
-    // The class is what reads the files, where both are given.
-    let name = match (of_class, &format) {
-        (Some(of_class), Some(format)) => {
-            let same = |a: &str| a.eq_ignore_ascii_case(of_class);
-            if !same(format)
-                && !(of_class == "avro" && format.eq_ignore_ascii_case("gzipped_avro"))
-                && !(of_class == "proto" && format.eq_ignore_ascii_case("protobuf"))
-            {
+    let at = |keys: &[&str]| {
+        keys.iter().find_map(|key| section.get(key)).map_or(section.at(), |node| (node.line, node.column))
+    };
+    match found {
+        Ok(found) => {
+            // The class is what reads the files, where both are given.
+            if let Some(name) = format.filter(|name| name.parse::<Format>().ok() != Some(found)) {
+                let found = found.name();
                 top.findings.warn(format!(
-                    "recordReaderSpec: dataFormat is '{format}', but className reads {of_class}; the files are read as {of_class}"
+                    "recordReaderSpec: dataFormat is '{name}', but className reads {found}; the files are read as {found}"
                 ));
             }
-            of_class.to_owned()
-        }
-        (Some(of_class), None) => of_class.to_owned(),
-        (None, Some(format)) => format.clone(),
-        (None, None) => {
-            if needed {
-                section.missing("dataFormat", "csv, json, avro, parquet, orc, proto …");
+            spec.format = found;
+            if let Err(error) = found.check_properties(&spec.properties) {
+                top.findings.problem(at(&["configs"]), format!("recordReaderSpec.configs: {error}"));
             }
-            return spec;
         }
-    };
-    match name.parse() {
-        Ok(format) => spec.format = format,
-        Err(error) => {
-            let node = section.get("dataFormat").or_else(|| section.get("className"));
-            let at = node.map_or(section.at(), |n| (n.line, n.column));
-            top.findings.problem(at, format!("recordReaderSpec.dataFormat: {error}"));
+        Err(error) if class.is_some() => {
+            top.findings.problem(at(&["className"]), format!("recordReaderSpec.className: {error}"));
         }
+        Err(error) => top.findings.problem(at(&["dataFormat"]), format!("recordReaderSpec.dataFormat: {error}")),
     }
     spec
-}
-
-fn format_of_class(class: &str) -> Option<&'static str> {
-    Some(match class.rsplit('.').next()? {
-        "CSVRecordReader" => "csv",
-        "JSONRecordReader" => "json",
-        "AvroRecordReader" => "avro",
-        "ParquetRecordReader" | "ParquetNativeRecordReader" | "ParquetAvroRecordReader" => "parquet",
-        "ORCRecordReader" => "orc",
-        "ProtoBufRecordReader" => "proto",
-        "ThriftRecordReader" => "thrift",
-        "PinotSegmentRecordReader" => "pinot",
-        _ => return None,
-    })
 }
 
 fn naming(top: &Section<'_>) -> NamingSpec {
@@ -364,6 +346,8 @@ fn push_spec(top: &Section<'_>) -> PushSpec {
         file_name_pattern: pattern(&section, "pushFileNamePattern"),
         copy_to_deep_store: section.flag("copyToDeepStoreForMetadataPush", false),
         prefer_metadata_tar: section.flag("preferMetadataTarGz", true),
+        batch: section.flag("batchSegmentUpload", false),
+        metadata_parallelism: section.number("segmentMetadataGenerationParallelism", 1).clamp(1, 64) as usize,
     }
 }
 

@@ -243,11 +243,14 @@ fn mistakes_in_known_words() {
     );
     check(
         json!({"tableIndexConfig": {"bloomFilterColumns": ["b"]}}),
-        "Cannot create bloom index on column: b of type BOOLEAN",
+        "Cannot create bloom filter on BOOLEAN column: b",
     );
     check(json!({"tableIndexConfig": {"jsonIndexColumns": ["j", "a"]}}), "");
     check(json!({"tableIndexConfig": {"rangeIndexColumns": ["m", "ts", "a"], "noDictionaryColumns": ["m", "ts"]}}), "");
-    check(json!({"upsertConfig": {"mode": "FULL"}}), "Upsert/Dedup table must have primary key columns in the schema");
+    check(
+        json!({"upsertConfig": {"mode": "FULL"}}),
+        "Offline upsert table must have segment partition config to ensure correct partition-based segment assignment",
+    );
     let text =
         validate_table(&read(json!({"tableIndexConfig": {"invertedIndexColumns": ["A"]}})), &schema())[0].to_string();
     assert_eq!(
@@ -261,7 +264,10 @@ fn hybrid_pairs() {
     let offline = read(json!({"segmentsConfig": {"replication": 1, "timeColumnName": "ts"}}));
     let realtime = read(json!({"tableType": "REALTIME", "tenants": {"broker": "other"}}));
     let messages: Vec<String> = validate_hybrid_pair(&offline, &realtime).into_iter().map(|e| e.message).collect();
-    assert_eq!(messages, ["Time column names are different for table: t", "Broker Tenants are different for table: t"]);
+    assert_eq!(
+        messages,
+        ["'timeColumnName' cannot be null for table: t!", "Broker Tenants are different for table: t"]
+    );
 }
 
 #[test]

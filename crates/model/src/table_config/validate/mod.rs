@@ -12,6 +12,8 @@ mod ingestion;
 mod instances;
 mod star_tree;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod tiers;
 mod upsert;
 

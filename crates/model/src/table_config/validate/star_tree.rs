@@ -123,7 +123,9 @@ fn functions(schema: &Schema, tree: &Map<String, Json>, at: &str, errors: &mut E
 
 fn one(schema: &Schema, pair: &Pair, errors: &mut Errors) {
     let Pair { at, function, column, written } = pair;
-    if !aggregation::functions().any(|known| known == function) {
+    // Functions of multi-value columns have names of their own.
+    let plain = function.strip_suffix("MV").unwrap_or(function);
+    if !aggregation::functions().any(|known| known == plain) {
         return errors.add(
             at,
             format!("Invalid StarTreeIndex config: {written}. '{function}' is no function that can be pre-aggregated"),

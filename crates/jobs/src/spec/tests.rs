@@ -111,7 +111,7 @@ fn typos_name_place_and_nearest_key() {
             "jobType 'SegmentCreationAndTarPsh' is unknown; did you mean 'SegmentCreationAndTarPush'?",
         ),
         ("segmentcreationandtarpush", "Load", "jobType 'Load' is unknown; it is one of SegmentCreation, "),
-        ("normalizeddate", "normalDate", "type 'normalDate' is unknown; did you mean"),
+        ("normalizeddate", "normalizeDate", "type 'normalizeDate' is unknown; did you mean 'normalizedDate'?"),
         (
             "segment.name.prefix",
             "segment.name.prefx",

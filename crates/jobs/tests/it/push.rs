@@ -143,3 +143,54 @@ async fn nothing_is_pushed_when_a_file_is_bad() {
     place.run(&spec(&place, "SegmentCreationAndTarPush", &fake, "")).await.unwrap_err();
     assert!(fake.heads().is_empty());
 }
+
+#[tokio::test]
+async fn a_table_that_is_refreshed_as_a_whole_changes_at_once() {
+    let place = place();
+    let refresh = r#""ingestionConfig": {"batchIngestionConfig": {"segmentIngestionType": "REFRESH", "segmentIngestionFrequency": "DAILY", "consistentDataPush": true}}, "metadata""#;
+    place.write("table.json", crate::support::TABLE.replace("\"metadata\"", refresh));
+    let begun = r#"{"segmentLineageEntryId": "e 1"}"#;
+    let fake = Fake::start(&[(200, r#"[{"OFFLINE": ["old"]}]"#), (200, begun), (200, "{}"), (200, "{}")]);
+    place.run(&spec(&place, "SegmentCreationAndTarPush", &fake, "")).await.unwrap();
+    let seen = fake.seen.lock().unwrap().clone();
+    let lines: Vec<&str> = seen.iter().filter_map(|(head, _)| head.lines().next()).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /segments/orders?type=OFFLINE&excludeReplacedSegments=true HTTP/1.1",
+            "POST /segments/orders/startReplaceSegments?type=OFFLINE&forceCleanup=true HTTP/1.1",
+            "POST /v2/segments?tableName=orders&tableType=OFFLINE HTTP/1.1",
+            "POST /segments/orders/endReplaceSegments?type=OFFLINE&segmentLineageEntryId=e%201 HTTP/1.1",
+        ]
+    );
+    // The new name differs from that of the last run.
+    let body = String::from_utf8_lossy(&seen[1].1);
+    assert_eq!(body, r#"{"segmentsFrom":["old"],"segmentsTo":["orders_OFFLINE_19000_19000_1700000000000_0"]}"#);
+
+    // A segment that is refused: the old ones stay.
+    let fake = Fake::start(&[(200, "[]"), (200, begun), (400, "no"), (200, "{}")]);
+    let again = format!("overwriteOutput: true\npinotClusterSpecs:\n  - controllerURI: 'http://{}'\n", fake.address);
+    place.run(&place.spec("SegmentCreationAndTarPush", "json", &again)).await.unwrap_err();
+    let heads = fake.heads();
+    assert_eq!(heads.len(), 4, "{heads:?}");
+    assert!(heads[3].starts_with("POST /segments/orders/revertReplaceSegments?"), "{}", heads[3]);
+}
+
+#[tokio::test]
+async fn metadata_of_many_segments_go_in_one_request() {
+    let place = place();
+    place.write("in/b.json", "{\"id\":2,\"day\":19001}\n");
+    let fake = Fake::start(&[(200, "{}")]);
+    let more = "pushJobSpec:\n  batchSegmentUpload: true\n  segmentMetadataGenerationParallelism: 2\n";
+    let done = place.run(&spec(&place, "SegmentCreationAndMetadataPush", &fake, more)).await.unwrap();
+    assert_eq!(done.segments_pushed, 2);
+    let (head, body) = fake.seen.lock().unwrap()[0].clone();
+    assert!(head.starts_with("POST /segments/batchUpload?tableName=orders&tableType=OFFLINE"), "{head}");
+    let gzip = body.windows(2).position(|w| w == [0x1f, 0x8b]).expect("an archive");
+    let file = place.path("batch.tar.gz");
+    std::fs::write(&file, &body[gzip..]).unwrap();
+    let batch = segment::archive::read_metadata_batch(&file, &Default::default()).unwrap();
+    let uris: Vec<&str> = batch.iter().map(|entry| entry.download_uri.as_str()).collect();
+    assert!(uris[0].ends_with("/out/orders_OFFLINE_19000_19000_0.tar.gz"), "{uris:?}");
+    assert!(uris[1].ends_with("/out/orders_OFFLINE_19001_19001_1.tar.gz"), "{uris:?}");
+}

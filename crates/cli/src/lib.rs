@@ -5,7 +5,11 @@
 
 pub mod args;
 pub mod ask;
+pub mod discover;
 pub mod exit;
+pub mod job_view;
+pub mod pid_file;
 pub mod quickstart;
 pub mod start;
+pub mod states;
 pub mod verbs;

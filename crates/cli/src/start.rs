@@ -4,10 +4,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use broker::{Broker, BrokerConfig, BrokerHandle, GrpcClients, LocalClients};
 use controller::{Controller, ControllerConfig, ControllerHandle};
 use metadata::{EmbeddedStore, MetadataStore};
@@ -16,69 +16,200 @@ use proto::{ClusterClient, GrpcClusterClient};
 use server::{Fetcher, Server, ServerConfig, ServerHandle};
 use service::{Properties, shutdown};
 
-/// The key under which roles find the controller.
-pub const CONTROLLER_ADDRESS: &str = "cuvee.controller.address";
+use crate::{
+    discover::{self, CONTROLLER_ADDRESS},
+    pid_file,
+};
 
 /// The file of the cluster state; default `<controller.data.dir>/.metadata/cluster.redb`.
 const METADATA_FILE: &str = "cuvee.controller.metadata.file";
 
-/// Starts a controller and runs it until the process is asked to stop.
-pub async fn controller(properties: &Properties) -> Result<()> {
-    let handle = start_controller(properties).await?;
-    properties.warn_unread();
-    shutdown::signal().await;
-    handle.shutdown(shutdown::DRAIN).await;
-    Ok(())
+/// What a process can be. In the order in which they are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Controller,
+    Server,
+    Broker,
+    Minion,
 }
 
-/// Starts a broker and runs it until the process is asked to stop.
-pub async fn broker(properties: &Properties) -> Result<()> {
-    let deps = broker::Deps { cluster: remote_controller(properties)?, servers: Arc::new(GrpcClients) };
-    let handle = Broker::new(BrokerConfig::from_properties(properties)?, deps).start().await?;
-    tracing::info!(address = %handle.addr(), instance = handle.instance_id(), "broker started");
-    properties.warn_unread();
-    tokio::select! {
-        () = shutdown::signal() => {}
-        () = handle.failed() => bail!("the broker's session with the controller has broken for good; see the log above"),
+impl Role {
+    pub const ALL: [Role; 4] = [Role::Controller, Role::Server, Role::Broker, Role::Minion];
+
+    /// As in file names and log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Controller => "controller",
+            Role::Server => "server",
+            Role::Broker => "broker",
+            Role::Minion => "minion",
+        }
     }
-    handle.shutdown(shutdown::DRAIN).await;
-    Ok(())
-}
 
-/// Starts a server and runs it until the process is asked to stop.
-pub async fn server(properties: &Properties) -> Result<()> {
-    let deps = server::Deps { cluster: remote_controller(properties)?, fetcher: Arc::new(fetcher(properties)) };
-    let handle = Server::new(ServerConfig::from_properties(properties)?, deps).start().await?;
-    tracing::info!(query = %handle.addr(), admin = %handle.admin_addr(), instance = handle.instance_id(), "server started");
-    properties.warn_unread();
-    tokio::select! {
-        () = shutdown::signal() => {}
-        () = handle.failed() => bail!("the server's session with the controller has broken for good; see the log above"),
+    /// By its name in any case.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name().eq_ignore_ascii_case(name.trim()))
     }
-    handle.shutdown(shutdown::DRAIN).await;
-    Ok(())
-}
 
-/// Starts a minion and runs it until the process is asked to stop.
-pub async fn minion(properties: &Properties) -> Result<()> {
-    let deps = minion::Deps { cluster: remote_controller(properties)? };
-    let handle = Minion::new(MinionConfig::from_properties(properties)?, deps).start().await?;
-    tracing::info!(address = %handle.addr(), instance = handle.instance_id(), "minion started");
-    properties.warn_unread();
-    tokio::select! {
-        () = shutdown::signal() => {}
-        () = handle.failed() => bail!("the minion's session with the controller has broken for good; see the log above"),
+    /// The key of the host that is told to others.
+    fn host_key(self) -> &'static str {
+        match self {
+            Role::Controller => "controller.host",
+            Role::Server => "pinot.server.netty.host",
+            Role::Broker => "pinot.broker.hostname",
+            Role::Minion => "pinot.minion.host",
+        }
     }
-    handle.shutdown(shutdown::DRAIN).await;
+}
+
+enum Started {
+    Controller(ControllerHandle),
+    Server(ServerHandle),
+    Broker(BrokerHandle),
+    Minion(MinionHandle),
+}
+
+impl Started {
+    fn instance_id(&self) -> String {
+        match self {
+            Started::Controller(handle) => handle.cluster().instance_id.clone(),
+            Started::Server(handle) => handle.instance_id().to_owned(),
+            Started::Broker(handle) => handle.instance_id().to_owned(),
+            Started::Minion(handle) => handle.instance_id().to_owned(),
+        }
+    }
+
+    /// Resolves when the role cannot go on.
+    async fn failed(&self) {
+        match self {
+            Started::Controller(_) => std::future::pending().await,
+            Started::Server(handle) => handle.failed().await,
+            Started::Broker(handle) => handle.failed().await,
+            Started::Minion(handle) => handle.failed().await,
+        }
+    }
+
+    async fn shutdown(self, deadline: Duration) {
+        match self {
+            Started::Controller(handle) => handle.shutdown(deadline).await,
+            Started::Server(handle) => drop(handle.shutdown(deadline).await),
+            Started::Broker(handle) => drop(handle.shutdown(deadline).await),
+            Started::Minion(handle) => drop(handle.shutdown(deadline).await),
+        }
+    }
+}
+
+/// Starts one role and runs it until the process is asked to stop.
+pub async fn run(role: Role, properties: Properties) -> Result<()> {
+    run_all(vec![(role, properties)]).await
+}
+
+/// Starts roles in one process and runs them until it is asked to stop. They meet over their ports, as in processes of
+/// their own, but for the controller: those that name none take the one that is started here.
+pub async fn run_all(mut roles: Vec<(Role, Properties)>) -> Result<()> {
+    let began = Instant::now();
+    roles.sort_by_key(|(role, _)| *role);
+    let _pid_files: Vec<_> = roles.iter().filter_map(|(role, _)| pid_file::write(role.name())).collect();
+    let mut started: Vec<(Role, Started)> = Vec::new();
+    // One listener all along: a signal between two would be lost.
+    let stop = shutdown::signal();
+    tokio::pin!(stop);
+    let ended = tokio::select! {
+        ended = start_all(&roles, &mut started, began) => ended.map(|()| false),
+        // Asked to stop while the controller is still looked for.
+        () = &mut stop => Ok(true),
+    };
+    let ended = match ended {
+        Ok(false) => {
+            let failures = started.iter().map(|(role, started)| {
+                Box::pin(async move {
+                    started.failed().await;
+                    *role
+                })
+            });
+            tokio::select! {
+                () = &mut stop => Ok(()),
+                (role, ..) = futures::future::select_all(failures) => {
+                    Err(anyhow!("the {}'s session with the controller has broken for good; see the log above", role.name()))
+                }
+            }
+        }
+        Ok(true) => Ok(()),
+        Err(error) => Err(error),
+    };
+    // The front stops before the back, so that nothing asks what is gone.
+    for (_, role) in started.into_iter().rev() {
+        role.shutdown(shutdown::DRAIN).await;
+    }
+    ended
+}
+
+async fn start_all(roles: &[(Role, Properties)], started: &mut Vec<(Role, Started)>, began: Instant) -> Result<()> {
+    let mut local: Option<Arc<dyn ClusterClient>> = None;
+    for (role, properties) in roles {
+        let mut properties = properties.clone();
+        let handle = match role {
+            Role::Controller => {
+                host_of_controller(&mut properties)?;
+                let handle = start_controller(&properties).await?;
+                let client: Arc<dyn ClusterClient> = handle.client();
+                local.get_or_insert(client);
+                Started::Controller(handle)
+            }
+            Role::Server => {
+                let cluster = join(*role, &mut properties, local.as_ref()).await?;
+                let deps = server::Deps { cluster, fetcher: Arc::new(fetcher(&properties)) };
+                Started::Server(Server::new(ServerConfig::from_properties(&properties)?, deps).start().await?)
+            }
+            Role::Broker => {
+                let cluster = join(*role, &mut properties, local.as_ref()).await?;
+                let deps = broker::Deps { cluster, servers: Arc::new(GrpcClients) };
+                Started::Broker(Broker::new(BrokerConfig::from_properties(&properties)?, deps).start().await?)
+            }
+            Role::Minion => {
+                let deps = minion::Deps { cluster: join(*role, &mut properties, local.as_ref()).await? };
+                Started::Minion(Minion::new(MinionConfig::from_properties(&properties)?, deps).start().await?)
+            }
+        };
+        tracing::info!("{} {} started after {} ms", role.name(), handle.instance_id(), began.elapsed().as_millis());
+        properties.warn_unread();
+        started.push((*role, handle));
+    }
     Ok(())
 }
 
-fn remote_controller(properties: &Properties) -> Result<Arc<dyn ClusterClient>> {
-    let address = properties.string(CONTROLLER_ADDRESS, "localhost:9000");
-    let address = address.strip_prefix("http://").unwrap_or(&address).trim_end_matches('/');
-    let channel = service::grpc::channel(address)
+/// The way to the controller, and the host that the role tells others when none is set.
+async fn join(
+    role: Role,
+    properties: &mut Properties,
+    local: Option<&Arc<dyn ClusterClient>>,
+) -> Result<Arc<dyn ClusterClient>> {
+    let host = properties.get(role.host_key());
+    if let Some(local) = local
+        && properties.get(CONTROLLER_ADDRESS).is_none()
+    {
+        if host.is_none() && discover::is_spread(properties) {
+            properties.set(role.host_key(), discover::advertised_host(properties, None)?);
+        }
+        return Ok(Arc::clone(local));
+    }
+    let address = discover::controller(properties, host.as_deref()).await?;
+    if host.is_none() {
+        properties.set(role.host_key(), discover::advertised_host(properties, Some(&address))?);
+    }
+    let channel = service::grpc::channel(&address)
         .with_context(|| format!("`{address}` is no address of a controller; expected host:port"))?;
     Ok(Arc::new(GrpcClusterClient::new(channel)))
+}
+
+/// A controller that nobody has named is `localhost`, unless the cluster spreads over machines.
+fn host_of_controller(properties: &mut Properties) -> Result<()> {
+    let named = properties.first_of(&["controller.vip.host", Role::Controller.host_key()]);
+    let by_name = properties.bool("pinot.set.instance.id.to.hostname", false)?;
+    if named.is_none() && (by_name || discover::is_spread(properties)) {
+        properties.set(Role::Controller.host_key(), discover::advertised_host(properties, None)?);
+    }
+    Ok(())
 }
 
 fn fetcher(properties: &Properties) -> Fetcher {
@@ -95,6 +226,12 @@ async fn start_controller(properties: &Properties) -> Result<ControllerHandle> {
         ),
         None => Path::new(config.data_dir.trim_start_matches("file://")).join(".metadata/cluster.redb"),
     };
+    if let Some(zk) = properties.get("controller.zk.str") {
+        tracing::info!(
+            "no ZooKeeper is needed: {zk} is accepted and not used. The cluster's state is in {}",
+            file.display()
+        );
+    }
     if let Some(dir) = file.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
     }
@@ -153,6 +290,10 @@ impl AllInOne {
 
     pub fn broker_addr(&self) -> SocketAddr {
         self.broker.addr()
+    }
+
+    pub fn minion_addr(&self) -> SocketAddr {
+        self.minion.addr()
     }
 
     pub fn server_admin_addr(&self) -> SocketAddr {

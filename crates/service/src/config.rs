@@ -1,9 +1,12 @@
 //! Properties files as operators of Apache Pinot write them.
 //!
-//! `key=value` lines; `#`, `!` and `//` begin comments; a backslash at the end continues a line; commas and repeated
-//! keys make lists. Keys match whatever their case and with `-` and `_` left out, but dots count. Values may name
-//! other keys or variables of the environment: `${some.key}`, `${env:NAME}`; and each key listed under
-//! `dynamic.env.config` holds the NAME of the variable that has its value.
+//! `key=value` lines; `#`, `!` and `//` begin comments; a backslash at the end continues a line, and in a value `\t`, `\n`,
+//! `\r`, `\f`, `\\` and `\uXXXX` are what they are in Java; commas and repeated keys make lists. `include=FILE` takes in
+//! another file, which lies beside this one; the first value of a key that is in both goes first. Keys match whatever
+//! their case and with `-` and `_` left out, but dots count. Values may name other keys, variables of the environment and
+//! properties of the system: `${some.key}`, `${env:NAME}`, `${sys:java.io.tmpdir}` (those that Java knows of the machine,
+//! and `-Dname=value` in `JAVA_OPTS`); and each key listed under `dynamic.env.config` holds the NAME of the variable that
+//! has its value. Files listed under `config.paths`, or in the variable `CONFIG_PATHS`, give what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+
+mod known;
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +28,12 @@ pub enum ConfigError {
     Value { key: String, value: String, expected: &'static str },
     #[error("property `{key}` takes its value from the environment variable {variable}, which is not set")]
     Environment { key: String, variable: String },
+    #[error("{origin} includes files more than {MAX_INCLUDES} deep; does one include itself?")]
+    Includes { origin: String },
 }
+
+/// Files that include one another may be nested so deep.
+const MAX_INCLUDES: usize = 8;
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -69,26 +79,57 @@ impl Properties {
             let Some((key, value)) = split_pair(&logical) else {
                 return Err(ConfigError::Syntax { origin: origin.to_owned(), line: number + 1, text: logical });
             };
-            let entry = properties
-                .entries
-                .entry(relaxed(&key))
-                .or_insert_with(|| Entry { key: key.clone(), values: Vec::new() });
-            entry.values.push(value);
+            properties.push(&key, unescaped(&value));
+        }
+        Ok(properties)
+    }
+
+    fn push(&mut self, key: &str, value: String) {
+        let entry = self.entries.entry(relaxed(key));
+        entry.or_insert_with(|| Entry { key: key.to_owned(), values: Vec::new() }).values.push(value);
+    }
+
+    /// Reads a file with the files that it includes.
+    fn read_file(path: &Path, depth: usize) -> Result<Self, ConfigError> {
+        if depth > MAX_INCLUDES {
+            return Err(ConfigError::Includes { origin: path.display().to_string() });
+        }
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut properties = Self::parse(&text, &path.display().to_string())?;
+        for (key, optional) in [("include", false), ("includeoptional", true)] {
+            for name in properties.list(key) {
+                let below = match path.parent() {
+                    Some(dir) => dir.join(&name),
+                    None => PathBuf::from(&name),
+                };
+                if optional && !below.exists() {
+                    continue;
+                }
+                for (_, entry) in Self::read_file(&below, depth + 1)?.entries {
+                    for value in entry.values {
+                        properties.push(&entry.key, value);
+                    }
+                }
+            }
         }
         Ok(properties)
     }
 
     /// Reads a file, resolves `dynamic.env.config` and, below it, the files under `config.paths`.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let mut properties = Self::parse(&text, &path.display().to_string())?;
-        for extra in properties.list("config.paths") {
-            let extra = PathBuf::from(extra.strip_prefix("file:").unwrap_or(&extra));
-            let text =
-                std::fs::read_to_string(&extra).map_err(|source| ConfigError::Read { path: extra.clone(), source })?;
-            let below = Self::parse(&text, &extra.display().to_string())?;
-            properties.default_from(&below);
+        let mut properties = Self::read_file(path, 0)?;
+        let mut extras = properties.list("config.paths");
+        let variable = std::env::var("CONFIG_PATHS").unwrap_or_default();
+        extras.extend(variable.split(',').map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned));
+        for extra in extras {
+            if extra.starts_with("classpath:") {
+                tracing::warn!("config.paths names {extra}, but there is no class path: it is left out");
+                continue;
+            }
+            let extra = extra.strip_prefix("file:").unwrap_or(&extra);
+            let extra = PathBuf::from(extra.strip_prefix("//").unwrap_or(extra));
+            properties.default_from(&Self::read_file(&extra, 0)?);
         }
         properties.resolve_environment(&|name| std::env::var(name).ok())?;
         Ok(properties)
@@ -126,9 +167,10 @@ impl Properties {
             let Some(length) = rest[start..].find('}') else { break };
             let name = &rest[start + 2..start + length];
             out.push_str(&rest[..start]);
-            let replacement = match name.strip_prefix("env:") {
-                Some(variable) => lookup(variable),
-                None => self.entries.get(&relaxed(name)).map(|e| e.values.join(",")).or_else(|| lookup(name)),
+            let replacement = match name.split_once(':') {
+                Some(("env", variable)) => lookup(variable),
+                Some(("sys", property)) => system_property(property, lookup),
+                _ => self.entries.get(&relaxed(name)).map(|e| e.values.join(",")).or_else(|| lookup(name)),
             };
             match replacement {
                 Some(text) => out.push_str(&text),
@@ -171,6 +213,12 @@ impl Properties {
         let text = self.entries.get(&name).map(|entry| entry.values.join(",").trim().to_owned());
         self.read.lock().insert(name);
         text.filter(|text| !text.is_empty())
+    }
+
+    /// As [`Properties::get`], but does not count as reading the key.
+    pub fn peek(&self, key: &str) -> Option<String> {
+        let text = self.entries.get(&relaxed(key))?.values.join(",").trim().to_owned();
+        (!text.is_empty()).then_some(text)
     }
 
     /// The first key that has a value.
@@ -288,13 +336,80 @@ impl Properties {
         self.entries.iter().filter(|(name, _)| !read.contains(*name)).map(|(_, entry)| entry.key.as_str()).collect()
     }
 
-    /// Logs one warning that names every key that nobody has asked for.
+    /// Logs what the keys that nobody has asked for are: keys that Pinot knows and that do nothing here, and others, each
+    /// with the known key that it looks like.
     pub fn warn_unread(&self) {
-        let unread = self.unread();
-        if !unread.is_empty() {
-            tracing::warn!(keys = unread.join(", "), "these properties have no effect");
+        let (known, unknown): (Vec<&str>, Vec<&str>) = self.unread().into_iter().partition(|key| known::is_known(key));
+        if !known.is_empty() {
+            tracing::info!("these properties do nothing in this process: {}", known.join(", "));
+        }
+        if !unknown.is_empty() {
+            let told: Vec<String> = unknown.iter().map(|key| self.with_guess(key)).collect();
+            tracing::warn!("these properties are not known and have no effect: {}", told.join(", "));
         }
     }
+
+    fn with_guess(&self, key: &str) -> String {
+        let read = self.read.lock();
+        match known::nearest(key, read.iter().map(String::as_str)) {
+            Some(near) => format!("{key} (did you mean {near}?)"),
+            None => key.to_owned(),
+        }
+    }
+}
+
+/// What Java calls a system property, as far as it makes sense here.
+fn system_property(name: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let options = lookup("JAVA_OPTS").unwrap_or_default();
+    let wanted = format!("-D{name}=");
+    if let Some(value) = options.split_whitespace().filter_map(|option| option.strip_prefix(&wanted)).next_back() {
+        return Some(value.to_owned());
+    }
+    match name {
+        "java.io.tmpdir" => Some(std::env::temp_dir().display().to_string()),
+        "user.home" => lookup("HOME"),
+        "user.name" => lookup("USER"),
+        "user.dir" => std::env::current_dir().ok().map(|dir| dir.display().to_string()),
+        _ => None,
+    }
+}
+
+/// A value without its escapes. `\,` stays, since it matters to lists, and so does what is no escape.
+fn unescaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let mut after = rest[at + 1..].chars();
+        let plain = match after.next() {
+            Some('t') => Some('\t'),
+            Some('n') => Some('\n'),
+            Some('r') => Some('\r'),
+            Some('f') => Some('\u{c}'),
+            Some('\\') => Some('\\'),
+            Some('u') => {
+                let code = after.as_str().get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                let plain = code.and_then(char::from_u32);
+                if plain.is_some() {
+                    after = after.as_str()[4..].chars();
+                }
+                plain
+            }
+            _ => None,
+        };
+        match plain {
+            Some(c) => {
+                out.push(c);
+                rest = after.as_str();
+            }
+            None => {
+                out.push('\\');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 fn ends_with_odd_backslashes(line: &str) -> bool {

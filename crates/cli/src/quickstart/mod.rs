@@ -9,7 +9,7 @@ use reqwest::multipart;
 use serde_json::json;
 use service::{Properties, shutdown};
 
-use crate::{ask, start::AllInOne, verbs::quick_start::QuickStart};
+use crate::{ask, pid_file, start::AllInOne, verbs::quick_start::QuickStart};
 
 /// What is asked at the end, and what the user is shown to ask next.
 const QUERIES: &[&str] = &[
@@ -34,6 +34,7 @@ pub async fn run(args: QuickStart) -> Result<()> {
         (None, Some(temporary)) => temporary.path().to_owned(),
         (None, None) => bail!("no folder for the data"),
     };
+    let _pid_file = pid_file::write("quickstart");
     let cluster = AllInOne::start(&properties, &dir).await?;
     let controller = format!("http://localhost:{}", cluster.controller_addr().port());
     let broker = format!("http://localhost:{}", cluster.broker_addr().port());

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Group, Verb,
     flags::{AdminFlags, local_path, read_json},
-    rest::Rest,
+    rest::{self, Rest},
 };
 
 #[derive(Debug, Args)]
@@ -70,14 +70,14 @@ impl Verb for AddTable {
 }
 
 impl AddTable {
-    async fn send(&self, rest: &Rest, path: &str, name: &str, body: &Value) -> Result<()> {
+    async fn send(&self, client: &Rest, path: &str, name: &str, body: &Value) -> Result<()> {
         let request = match self.update {
-            true => rest.request(Method::PUT, &format!("{path}/{name}")),
-            false => rest.request(Method::POST, path),
+            true => client.request(Method::PUT, &format!("{path}{}", rest::path(&[name]))),
+            false => client.request(Method::POST, path),
         };
         let types = self.validation_types_to_skip.as_ref().map(|types| ("validationTypesToSkip", types));
         let request = request.header("Content-Type", "application/json").query(types.as_slice());
-        println!("{}", rest.send(request.body(body.to_string())).await?.ok()?.text);
+        println!("{}", client.send(request.body(body.to_string())).await?.ok()?.text);
         Ok(())
     }
 

@@ -126,38 +126,114 @@ pub struct RoleFlags {
     /// Further properties: `key=value,key2=value2`.
     #[arg(long = "configOverride", alias = "configOverrides", value_name = "K=V,…")]
     pub overrides: Option<String>,
-    /// Name of the cluster.
+    /// Name of the cluster [default: PinotCluster].
     #[arg(long, value_name = "NAME")]
     pub cluster_name: Option<String>,
+    /// Accepted as Pinot's users type it: no ZooKeeper is needed, see below.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub zk_address: Option<String>,
 }
 
 /// Where a role finds its controller.
 #[derive(Clone, Debug, Args)]
 pub struct JoinFlags {
-    /// Address of the controller [default: localhost:9000].
+    /// Address of the controller. Without it, see below.
     #[arg(long = "controller", alias = "controllerAddress", value_name = "HOST:PORT")]
     pub controller: Option<String>,
 }
 
+/// What help says about the two.
+pub const ROLE_DETAILS: &str = "\
+What the properties file says wins over these flags, and -configOverride wins over both.";
+pub const JOIN_DETAILS: &str = "\
+What the properties file says wins over these flags, and -configOverride wins over both.
+
+The controller: -controller host:port, or the environment variable CUVEE_CONTROLLER. Without either, and with a -zkAddress
+of another machine, it is looked for on port 9000 of hosts whose names follow from this one's and from ZooKeeper's
+(pinot-broker-1, my-zookeeper: pinot-controller, my-controller), of pinot-controller and of controller, until one answers;
+else it is localhost:9000. ZooKeeper itself is never asked.";
+
 impl RoleFlags {
-    /// The file's properties with the overrides and `flags` on top. Flags come as pairs of key and value.
-    pub fn properties(&self, flags: &[(&str, Option<String>)]) -> Result<Properties, ConfigError> {
+    /// The file's properties, `flags` below them, and the overrides on top. Flags come as pairs of key and value.
+    pub fn properties(&self, keys: &RoleKeys, flags: &[(&str, Option<String>)]) -> Result<Properties, ConfigError> {
         let mut properties = match &self.config_file {
-            Some(path) => Properties::load(path)?,
+            Some(path) => Properties::load(&local_path(path))?,
             None => Properties::new(),
         };
+        let common = [(keys.cluster, self.cluster_name.clone()), (keys.zk, self.zk_address.clone())];
+        for (key, value) in flags.iter().chain(&common) {
+            let Some(value) = value else { continue };
+            match properties.peek(key) {
+                Some(written) if written != *value => {
+                    tracing::warn!("the properties file says {key}={written}, which wins over the flag's {value}");
+                }
+                Some(_) => {}
+                None => properties.set(key, value),
+            }
+        }
         if let Some(text) = &self.overrides {
             // Commas separate pairs here; a line each is what the properties format knows.
             properties.override_with(&Properties::parse(&text.replace(',', "\n"), "-configOverride")?);
         }
-        for (key, value) in flags {
-            if let Some(value) = value {
-                properties.set(key, value);
-            }
-        }
-        if let Some(name) = &self.cluster_name {
-            properties.set("pinot.cluster.name", name);
-        }
         Ok(properties)
+    }
+}
+
+/// The keys under which a role knows what every role has.
+#[derive(Debug)]
+pub struct RoleKeys {
+    pub cluster: &'static str,
+    pub zk: &'static str,
+}
+
+impl RoleKeys {
+    pub const CONTROLLER: RoleKeys = RoleKeys { cluster: "controller.helix.cluster.name", zk: "controller.zk.str" };
+    pub const OTHERS: RoleKeys = RoleKeys { cluster: "pinot.cluster.name", zk: "pinot.zk.server" };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_wins_over_flags_and_overrides_win_over_both() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "pinot.server.netty.port=7\npinot.cluster.name=fromFile\n").unwrap();
+        let flags = RoleFlags {
+            config_file: Some(file.path().to_owned()),
+            overrides: Some("a.b=c,pinot.server.adminapi.port=9".to_owned()),
+            cluster_name: Some("fromFlag".to_owned()),
+            zk_address: Some("zk:2181".to_owned()),
+        };
+        let ports = [
+            ("pinot.server.netty.port", Some("1".to_owned())),
+            ("pinot.server.adminapi.port", Some("2".to_owned())),
+            ("pinot.server.netty.host", Some("h".to_owned())),
+            ("pinot.server.instance.dataDir", None),
+        ];
+        let properties = flags.properties(&RoleKeys::OTHERS, &ports).unwrap();
+        for (key, value) in [
+            ("pinot.server.netty.port", Some("7")),
+            ("pinot.server.adminapi.port", Some("9")),
+            ("pinot.server.netty.host", Some("h")),
+            ("pinot.server.instance.dataDir", None),
+            ("pinot.cluster.name", Some("fromFile")),
+            ("pinot.zk.server", Some("zk:2181")),
+            ("a.b", Some("c")),
+        ] {
+            assert_eq!(properties.get(key).as_deref(), value, "{key}");
+        }
+    }
+
+    #[test]
+    fn urls_of_controllers() {
+        for (host, url) in [("c", "http://c:9000"), ("::1", "http://[::1]:9000"), ("[::1]", "http://[::1]:9000")] {
+            let flags = ControllerFlags {
+                controller_host: host.to_owned(),
+                controller_port: 9000,
+                controller_protocol: "HTTP".to_owned(),
+            };
+            assert_eq!(flags.url(), url);
+        }
     }
 }

@@ -18,13 +18,39 @@ pub mod rest;
 
 mod add_schema;
 mod add_table;
+mod add_tenant;
+mod avro_schema_to_pinot_schema;
+mod bootstrap_table;
+mod change_table_state;
+mod check_offline_segment_intervals;
+mod completions;
+mod convert_pinot_segment;
+mod create_segment;
+mod data_import_dry_run;
+mod delete_cluster;
+mod delete_schema;
+mod delete_table;
+mod generate_data;
+mod import_data;
+mod json_to_pinot_schema;
+mod launch_backfill_ingestion_job;
+mod launch_data_ingestion_job;
+mod operate_cluster_config;
 mod post_query;
 pub mod quick_start;
+mod show_cluster_info;
 mod sql;
 mod start_broker;
 mod start_controller;
 mod start_minion;
 mod start_server;
+mod start_service_manager;
+mod start_zookeeper;
+mod stop_process;
+mod upload_segment;
+mod validate_config;
+mod verify_cluster_state;
+mod verify_segment_state;
 
 /// Every verb, in the order in which help lists them.
 pub fn registry() -> Vec<Entry> {
@@ -35,9 +61,35 @@ pub fn registry() -> Vec<Entry> {
         Entry::of::<start_broker::StartBroker>(),
         Entry::of::<start_server::StartServer>(),
         Entry::of::<start_minion::StartMinion>(),
+        Entry::of::<start_service_manager::StartServiceManager>(),
+        Entry::of::<stop_process::StopProcess>(),
+        Entry::of::<start_zookeeper::StartZookeeper>(),
         Entry::of::<add_schema::AddSchema>(),
         Entry::of::<add_table::AddTable>(),
+        Entry::of::<delete_table::DeleteTable>(),
+        Entry::of::<delete_schema::DeleteSchema>(),
+        Entry::of::<change_table_state::ChangeTableState>(),
         Entry::of::<post_query::PostQuery>(),
+        Entry::of::<launch_data_ingestion_job::LaunchDataIngestionJob>(),
+        Entry::of::<launch_backfill_ingestion_job::LaunchBackfillIngestionJob>(),
+        Entry::of::<import_data::ImportData>(),
+        Entry::of::<create_segment::CreateSegment>(),
+        Entry::of::<upload_segment::UploadSegment>(),
+        Entry::of::<json_to_pinot_schema::JsonToPinotSchema>(),
+        Entry::of::<avro_schema_to_pinot_schema::AvroSchemaToPinotSchema>(),
+        Entry::of::<data_import_dry_run::DataImportDryRun>(),
+        Entry::of::<bootstrap_table::BootstrapTable>(),
+        Entry::of::<convert_pinot_segment::ConvertPinotSegment>(),
+        Entry::of::<generate_data::GenerateData>(),
+        Entry::of::<add_tenant::AddTenant>(),
+        Entry::of::<operate_cluster_config::OperateClusterConfig>(),
+        Entry::of::<show_cluster_info::ShowClusterInfo>(),
+        Entry::of::<verify_cluster_state::VerifyClusterState>(),
+        Entry::of::<verify_segment_state::VerifySegmentState>(),
+        Entry::of::<validate_config::ValidateConfig>(),
+        Entry::of::<check_offline_segment_intervals::CheckOfflineSegmentIntervals>(),
+        Entry::of::<delete_cluster::DeleteCluster>(),
+        Entry::of::<completions::Completions>(),
     ]
 }
 
@@ -46,7 +98,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("AnonymizeData", "there is no replacement yet"),
     ("ChangeNumReplicas", "change `replication` in the table config; it counts for segments added from then on"),
     ("GitHubEventsQuickStart", "it needs streams, which come later; `QuickStart -type batch` has sample data"),
-    ("LaunchBackfillIngestionJob", "delete the segments of the range, then use LaunchDataIngestionJob"),
     (
         "LaunchSparkDataIngestionJob",
         "LaunchDataIngestionJob runs the same spec in this process, on all cores, without Spark",
@@ -55,6 +106,8 @@ pub const LATER: &[(&str, &str)] = &[
     ("RealtimeProvisioningHelper", "it comes with streams"),
     ("RebalanceTable", "it comes with rebalancing"),
     ("SegmentProcessorFramework", "it comes with the minions' merge tasks"),
+    ("StartKafka", "there is no Kafka inside; start a real one, as `scripts/kafka start` or the compose file do"),
+    ("StreamAvroIntoKafka", "it comes with streams; Kafka's own console producer sends JSON lines meanwhile"),
     ("StreamGitHubEvents", "it comes with streams"),
 ];
 

@@ -1,6 +1,6 @@
 //! HTTP to controllers and brokers, with the user's authorization.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
@@ -89,14 +89,19 @@ impl Rest {
     /// The controller, after a look whether it is of the cluster that was named.
     pub async fn cluster(flags: &ClusterFlags) -> Result<Self> {
         let rest = Self::controller(&flags.controller, &flags.auth).await?;
-        if let Some(wanted) = &flags.cluster_name {
-            let info = rest.get("/cluster/info").await?.ok()?.json()?;
-            let found = info["clusterName"].as_str().unwrap_or_default();
-            if found != wanted {
-                bail!("the controller at {} is of cluster {found}, not {wanted}", rest.base);
-            }
-        }
+        rest.of_cluster(flags.cluster_name.as_deref()).await?;
         Ok(rest)
+    }
+
+    /// Refuses when a cluster was named and the controller is of another.
+    pub async fn of_cluster(&self, wanted: Option<&str>) -> Result<()> {
+        let Some(wanted) = wanted else { return Ok(()) };
+        let info = self.get_json("/cluster/info").await?;
+        let found = info["clusterName"].as_str().unwrap_or_default();
+        if found != wanted {
+            bail!("the controller at {} is of cluster {found}, not {wanted}", self.base);
+        }
+        Ok(())
     }
 
     /// `http://host:port`.
@@ -137,6 +142,25 @@ impl Rest {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// A GET whose answer is JSON and no refusal.
+    pub async fn get_json(&self, path: &str) -> Result<Value> {
+        self.get(path).await?.ok()?.json()
+    }
+
+    /// A GET that gives nothing where there is nothing.
+    pub async fn find_json(&self, path: &str) -> Result<Option<Value>> {
+        let answer = self.get(path).await?;
+        if answer.status == StatusCode::NOT_FOUND { Ok(None) } else { answer.ok()?.json().map(Some) }
+    }
+
+    /// Names in an answer such as `{"tables": ["a", "b"]}`, or in a bare list.
+    pub async fn names(&self, path: &str, key: &str) -> Result<Vec<String>> {
+        let answer = self.get_json(path).await?;
+        let list = answer.as_array().or_else(|| answer[key].as_array());
+        let list = list.with_context(|| format!("GET {path} answered without a list of names"))?;
+        Ok(list.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect())
+    }
+
     pub async fn post_json(&self, path: &str, body: impl Into<String>) -> Result<Answer> {
         self.json(Method::POST, path, body.into()).await
     }
@@ -155,10 +179,32 @@ impl Rest {
     }
 }
 
+/// A path of parts that may hold any character: `/tables/a%2Fb`.
+pub fn path(parts: &[&str]) -> String {
+    let mut out = String::new();
+    for part in parts {
+        out.push('/');
+        for byte in part.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+                other => {
+                    let _ = write!(out, "%{other:02X}");
+                }
+            }
+        }
+    }
+    out
+}
+
 fn client(any_certificate: bool) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT);
-    let _ = any_certificate;
-    builder.build().context("set up HTTP")
+    builder.tls_danger_accept_invalid_certs(any_certificate).build().context("set up HTTP")
+}
+
+/// The value of the Authorization header as text, for those who send their own requests.
+pub async fn authorization_text(auth: &AuthFlags) -> Result<Option<String>> {
+    let value = authorization(auth, &client(false)?).await?;
+    value.map(|value| value.to_str().map(str::to_owned).context("the token is not a text")).transpose()
 }
 
 /// The value of the Authorization header: from a URL, a token, or user and password, in this order.
@@ -229,5 +275,10 @@ mod tests {
             let value = authorization(&flags, &http).await.unwrap();
             assert_eq!(value.map(|v| v.to_str().unwrap().to_owned()), header, "{flags:?}");
         }
+    }
+
+    #[test]
+    fn names_cannot_leave_their_place_in_a_path() {
+        assert_eq!(path(&["tables", "a/../b?c#d é", "x_1.y"]), "/tables/a%2F..%2Fb%3Fc%23d%20%C3%A9/x_1.y");
     }
 }

@@ -86,3 +86,60 @@ fn typed_values() {
     assert!(p.bool("yes", false).unwrap());
     assert!(p.bool("maybe", false).is_err());
 }
+
+#[test]
+fn escapes_of_values() {
+    let p = Properties::parse(
+        r"a=x\\.y\tz
+b=caf\u00e9 \, \d \u12
+c=end\\",
+        "t",
+    )
+    .unwrap();
+    assert_eq!(p.get("a").as_deref(), Some("x\\.y\tz"));
+    assert_eq!(p.get("b").as_deref(), Some(r"café \, \d \u12"));
+    assert_eq!(p.get("c").as_deref(), Some("end\\"));
+}
+
+#[test]
+fn files_include_files_and_name_system_properties() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    write("more.conf", "b=more\nc=more\n");
+    let below = write("below.conf", "c=below\nd=below\n");
+    let main = write(
+        "main.conf",
+        &format!(
+            "include=more.conf\nincludeoptional=none.conf\nb=main\nconfig.paths={}\nt=${{sys:java.io.tmpdir}}/x\n",
+            below.display()
+        ),
+    );
+    let p = Properties::load(&main).unwrap();
+    assert_eq!(p.list("b"), ["main", "more"]);
+    assert_eq!((p.string("c", ""), p.string("d", "")), ("more".into(), "below".into()));
+    assert_eq!(p.string("t", ""), std::env::temp_dir().join("x").display().to_string());
+
+    let looping = write("loop.conf", "include=loop.conf\n");
+    assert!(Properties::load(&looping).unwrap_err().to_string().contains("include itself"));
+    let missing = write("missing.conf", "include=nowhere.conf\n");
+    assert!(Properties::load(&missing).unwrap_err().to_string().contains("nowhere.conf"));
+}
+
+#[test]
+fn java_options_are_system_properties() {
+    let lookup = |name: &str| (name == "JAVA_OPTS").then(|| "-Xmx1G -Ddata.root=/d".to_owned());
+    let mut p = Properties::parse("x=${sys:data.root}/s\ny=${sys:nope}", "t").unwrap();
+    p.resolve_environment(&lookup).unwrap();
+    assert_eq!((p.string("x", ""), p.string("y", "")), ("/d/s".into(), "${sys:nope}".into()));
+}
+
+#[test]
+fn peeking_is_not_reading() {
+    let p = Properties::parse("a=1", "t").unwrap();
+    assert_eq!(p.peek("A").as_deref(), Some("1"));
+    assert_eq!(p.unread(), ["a"]);
+}

@@ -18,7 +18,7 @@ struct Fake {
 }
 
 impl Fake {
-    fn start(answers: &'static [(u16, &'static str)]) -> Self {
+    fn start<const N: usize>(answers: [(u16, &'static str); N]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -81,7 +81,7 @@ const SEGMENT: &str = "orders_OFFLINE_19000_19000_0";
 
 #[tokio::test]
 async fn bytes_are_pushed_with_name_table_and_token() {
-    let fake = Fake::start(&[(200, r#"{"status":"Successfully uploaded segment"}"#)]);
+    let fake = Fake::start([(200, r#"{"status":"Successfully uploaded segment"}"#)]);
     let place = place();
     let done = place.run(&spec(&place, "SegmentCreationAndTarPush", &fake, "cleanUpOutputDir: true\n")).await.unwrap();
     assert_eq!(done.segments_pushed, 1);
@@ -96,7 +96,7 @@ async fn bytes_are_pushed_with_name_table_and_token() {
 #[tokio::test]
 async fn a_uri_or_metadata_alone_is_pushed() {
     let place = place();
-    let fake = Fake::start(&[(200, "{}")]);
+    let fake = Fake::start([(200, "{}")]);
     let uri = format!("file://{}", place.path(&format!("out/{SEGMENT}.tar.gz")).display());
     place.run(&spec(&place, "SegmentCreationAndUriPush", &fake, "")).await.unwrap();
     let head = fake.heads()[0].clone();
@@ -119,12 +119,12 @@ async fn a_uri_or_metadata_alone_is_pushed() {
 #[tokio::test]
 async fn only_temporary_refusals_are_tried_again() {
     let place = place();
-    let fake = Fake::start(&[(503, "busy"), (200, "{}")]);
+    let fake = Fake::start([(503, "busy"), (200, "{}")]);
     let more = "overwriteOutput: true\npushJobSpec:\n  pushAttempts: 2\n  pushRetryIntervalMillis: 1\n";
     place.run(&spec(&place, "SegmentCreationAndTarPush", &fake, more)).await.unwrap();
     assert_eq!(fake.heads().len(), 2);
 
-    let fake = Fake::start(&[(400, r#"{"code":400,"error":"no such table"}"#)]);
+    let fake = Fake::start([(400, r#"{"code":400,"error":"no such table"}"#)]);
     let error = place.run(&spec(&place, "SegmentTarPush", &fake, more)).await.unwrap_err().to_string();
     assert!(error.ends_with("answered 400: no such table"), "{error}");
     assert_eq!(fake.heads().len(), 1);
@@ -139,7 +139,7 @@ async fn nothing_is_pushed_when_a_file_is_bad() {
     let place = place();
     place.write("in/b.json", "{\"id\": nonsense\n");
     place.write("in/c.json", "{\"id\":\"x\",\"day\":19000}\n");
-    let fake = Fake::start(&[(200, "{}")]);
+    let fake = Fake::start([(200, "{}")]);
     place.run(&spec(&place, "SegmentCreationAndTarPush", &fake, "")).await.unwrap_err();
     assert!(fake.heads().is_empty());
 }
@@ -150,7 +150,7 @@ async fn a_table_that_is_refreshed_as_a_whole_changes_at_once() {
     let refresh = r#""ingestionConfig": {"batchIngestionConfig": {"segmentIngestionType": "REFRESH", "segmentIngestionFrequency": "DAILY", "consistentDataPush": true}}, "metadata""#;
     place.write("table.json", crate::support::TABLE.replace("\"metadata\"", refresh));
     let begun = r#"{"segmentLineageEntryId": "e 1"}"#;
-    let fake = Fake::start(&[(200, r#"[{"OFFLINE": ["old"]}]"#), (200, begun), (200, "{}"), (200, "{}")]);
+    let fake = Fake::start([(200, r#"[{"OFFLINE": ["old"]}]"#), (200, begun), (200, "{}"), (200, "{}")]);
     place.run(&spec(&place, "SegmentCreationAndTarPush", &fake, "")).await.unwrap();
     let seen = fake.seen.lock().unwrap().clone();
     let lines: Vec<&str> = seen.iter().filter_map(|(head, _)| head.lines().next()).collect();
@@ -168,7 +168,7 @@ async fn a_table_that_is_refreshed_as_a_whole_changes_at_once() {
     assert_eq!(body, r#"{"segmentsFrom":["old"],"segmentsTo":["orders_OFFLINE_19000_19000_1700000000000_0"]}"#);
 
     // A segment that is refused: the old ones stay.
-    let fake = Fake::start(&[(200, "[]"), (200, begun), (400, "no"), (200, "{}")]);
+    let fake = Fake::start([(200, "[]"), (200, begun), (400, "no"), (200, "{}")]);
     let again = format!("overwriteOutput: true\npinotClusterSpecs:\n  - controllerURI: 'http://{}'\n", fake.address);
     place.run(&place.spec("SegmentCreationAndTarPush", "json", &again)).await.unwrap_err();
     let heads = fake.heads();
@@ -180,7 +180,7 @@ async fn a_table_that_is_refreshed_as_a_whole_changes_at_once() {
 async fn metadata_of_many_segments_go_in_one_request() {
     let place = place();
     place.write("in/b.json", "{\"id\":2,\"day\":19001}\n");
-    let fake = Fake::start(&[(200, "{}")]);
+    let fake = Fake::start([(200, "{}")]);
     let more = "pushJobSpec:\n  batchSegmentUpload: true\n  segmentMetadataGenerationParallelism: 2\n";
     let done = place.run(&spec(&place, "SegmentCreationAndMetadataPush", &fake, more)).await.unwrap();
     assert_eq!(done.segments_pushed, 2);

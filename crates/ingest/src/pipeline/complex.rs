@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use connectors::format::{Field, RECORD_COLUMN, RawBatch, RawColumn};
+use connectors::format::{Field, RECORD_COLUMN, RawBatch, RawColumn, RowLines};
 use model::table_config::{ComplexTypeConfig, JsonCollections};
 
 use super::{Column, Faults, Rows};
@@ -13,7 +13,7 @@ use super::{Column, Faults, Rows};
 /// Rows that one record may become.
 const MAX_ROWS_PER_RECORD: usize = 1_000_000;
 
-type Record = Vec<(String, Field)>;
+pub(super) type Record = Vec<(String, Field)>;
 
 pub(super) struct ComplexTypes {
     /// Sorted, so that a list comes before the lists inside it.
@@ -36,12 +36,17 @@ impl ComplexTypes {
         }
     }
 
-    /// Flattens and unnests all records of a batch; only `wanted` fields are kept (`None`: all).
-    pub fn apply(&self, raw: RawBatch, wanted: Option<&HashSet<&str>>, faults: &mut Faults<'_>) -> Rows {
-        let lines = raw.row_lines.clone();
+    /// Flattens and unnests records, whose `lines` are given; only `wanted` fields are kept (`None`: all).
+    pub fn apply(
+        &self,
+        records: Vec<Record>,
+        lines: &RowLines,
+        wanted: Option<&HashSet<&str>>,
+        faults: &mut Faults<'_>,
+    ) -> Rows {
         let mut columns: HashMap<String, Vec<Field>> = HashMap::new();
         let mut sources: Vec<u32> = Vec::new();
-        for (source, record) in whole_records(raw).into_iter().enumerate() {
+        for (source, record) in records.into_iter().enumerate() {
             let flat = self.record(record);
             let first = sources.len();
             let made = match flat {
@@ -171,7 +176,7 @@ impl ComplexTypes {
 }
 
 /// The records of a batch; columns of flat formats are put together.
-fn whole_records(raw: RawBatch) -> Vec<Record> {
+pub(super) fn whole_records(raw: RawBatch) -> Vec<Record> {
     let rows = raw.rows;
     if let [(name, RawColumn::Fields(_))] = &raw.columns[..]
         && &**name == RECORD_COLUMN

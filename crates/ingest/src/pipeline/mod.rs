@@ -1,10 +1,11 @@
 //! The steps between a raw row and a row of the schema, compiled once per table and run batch by batch.
 //!
-//! Order: complex types, transforms, filter, type conversion (with special values and sanitising), time check. What a
+//! Order: complex types, transforms, filter, catch-all columns, type conversion (with special values and sanitising), time check. What a
 //! step cannot do for a row becomes a fault of that row; who runs the pipeline applies the table's policy to it. Under
 //! `continueOnError` a faulty value has already become null here.
 
 mod complex;
+mod conforming;
 mod expression;
 mod order;
 mod rows;
@@ -31,6 +32,7 @@ use model::{Schema, TableConfig};
 pub(crate) use self::rows::texts_fit;
 use self::{
     complex::ComplexTypes,
+    conforming::Conforming,
     expression::Expression,
     rows::{Column, Rows},
     time::TimeColumn,
@@ -49,6 +51,7 @@ pub struct Pipeline {
     complex: Option<ComplexTypes>,
     transforms: Transforms,
     filter: Option<Expression>,
+    conforming: Option<Conforming>,
     time: Option<TimeColumn>,
     continue_on_error: bool,
 }
@@ -139,6 +142,7 @@ impl Pipeline {
         Ok(Self {
             transforms: Transforms::new(&schema, config)?,
             filter: config.filter.as_deref().map(Expression::filter).transpose()?,
+            conforming: config.schema_conforming.as_ref().map(|c| Conforming::new(c, &schema)).transpose()?,
             complex: config.complex_types.as_ref().map(ComplexTypes::new),
             columns,
             arrow_schema,
@@ -161,7 +165,7 @@ impl Pipeline {
 
     /// The input fields that are needed; `None` for all, as whole records.
     pub fn input_columns(&self) -> Option<BTreeSet<String>> {
-        if self.complex.is_some() {
+        if self.complex.is_some() || self.conforming.is_some() {
             return None;
         }
         let mut names: BTreeSet<String> = self.columns.iter().map(|c| c.name.clone()).collect();
@@ -174,7 +178,11 @@ impl Pipeline {
     pub fn run(&self, raw: RawBatch, now_ms: i64) -> Result<Processed, Error> {
         let rows_read = raw.rows as u64;
         let mut faults = Faults::default();
-        let (rows, dropped) = self.rows(raw, now_ms, Some(&self.wanted()), &mut faults);
+        let wanted = self.conforming.is_none().then(|| self.wanted());
+        let (mut rows, dropped) = self.rows(raw, now_ms, wanted.as_ref(), &mut faults);
+        if let Some(conforming) = &self.conforming {
+            rows = conforming.apply(&rows, &mut faults);
+        }
         faults.dropped = dropped.as_deref();
         let mut sanitized = 0;
         let mut arrays = Vec::with_capacity(self.columns.len());
@@ -219,8 +227,23 @@ impl Pipeline {
         faults: &mut Faults<'_>,
     ) -> (Rows, Option<Vec<bool>>) {
         let mut rows = match &self.complex {
-            Some(complex) => complex.apply(raw, wanted, faults),
-            None => Rows::new(raw),
+            Some(complex) => {
+                let lines = raw.row_lines.clone();
+                let records = if self.transforms.comes_before_complex() {
+                    let mut early = Rows::new(rows::opened(raw));
+                    self.transforms.apply_before_complex(&mut early, now_ms, &self.schema, faults);
+                    (0..early.len).map(|row| early.record(row).into_iter().collect()).collect()
+                } else {
+                    complex::whole_records(raw)
+                };
+                complex.apply(records, &lines, wanted, faults)
+            }
+            None => {
+                let raw = if wanted.is_none() { rows::opened(raw) } else { raw };
+                let mut rows = Rows::new(raw);
+                self.transforms.apply_before_complex(&mut rows, now_ms, &self.schema, faults);
+                rows
+            }
         };
         self.transforms.apply(&mut rows, now_ms, &self.schema, faults);
         let dropped = self.filter.as_ref().and_then(|f| transform::filter(f, &mut rows, now_ms, &self.schema, faults));
@@ -235,7 +258,6 @@ impl Pipeline {
     pub(crate) fn run_loose(&self, raw: RawBatch, now_ms: i64) -> Loose {
         let rows_read = raw.rows as u64;
         let mut faults = Faults::default();
-        let raw = if self.complex.is_some() { raw } else { rows::opened(raw) };
         let (rows, dropped) = self.rows(raw, now_ms, None, &mut faults);
         let is_dropped = |row: usize| dropped.as_ref().is_some_and(|d| d[row]);
         let kept: Vec<BTreeMap<String, Field>> =

@@ -242,6 +242,10 @@ fn enrichers_overwrite_and_come_first() {
         "transformConfigs": [{"columnName": "c", "transformFunction": "lower(a)"}],
     });
     assert_eq!(Case::new(&[("a", "STRING"), ("c", "STRING")], config).rows("{\"a\":\"x\",\"b\":\"Yy\"}"), ["YY|yy"]);
+    let own = json!({"enrichmentConfigs": [
+        {"enricherType": "generateColumn", "properties": {"fieldToFunctionMap": {"b": "upper(b)"}}}
+    ]});
+    assert_eq!(Case::new(&[("b", "STRING")], own).rows("{\"b\":\"Yy\"}"), ["YY"]);
     let other = json!({"enrichmentConfigs": [{"enricherType": "clpEnricher"}]});
     assert!(Case::new(&[("a", "STRING")], other).refused().contains("'clpEnricher' is not supported"));
 }
@@ -275,4 +279,60 @@ fn a_dry_run_shows_what_a_row_has_before_the_schema() {
     assert_eq!((report.rows_read, report.rows_filtered, report.rows_faulty), (3, 1, 0));
     let (_, rows) = run(transforms(&[("twice", "n + n")]));
     assert_eq!(rows[0], "{\"l\":[{\"k\":1},{\"k\":2}],\"n\":1,\"o\":{\"p\":2},\"s\":\"a\",\"twice\":2.0}");
+}
+
+#[test]
+fn early_enrichers_see_nested_values() {
+    let config = |early: bool| {
+        json!({
+            "enrichmentConfigs": [{"enricherType": "generateColumn", "preComplexTypeTransform": early,
+                                   "properties": {"fieldToFunctionMap": {"text": "jsonFormat(o)"}}}],
+            "complexTypeConfig": {"fieldsToUnnest": ["l"]},
+        })
+    };
+    let columns = [("text", "STRING"), ("o.p", "INT"), ("l", "INT")];
+    let records = "{\"o\":{\"p\":2},\"l\":[1,2]}";
+    assert_eq!(Case::new(&columns, config(true)).rows(records), ["{\"p\":2}|2|1", "{\"p\":2}|2|2"]);
+    // Later there is no field `o` any more.
+    assert_eq!(Case::new(&columns, config(false)).rows(records), ["~|2|1", "~|2|2"]);
+}
+
+#[test]
+fn what_the_schema_does_not_have_goes_to_catch_all_columns() {
+    let columns = [
+        ("a", "INT"),
+        ("b.c", "STRING"),
+        ("renamed", "STRING"),
+        ("kept", "STRING"),
+        ("json_data", "JSON"),
+        ("json_data_no_idx", "STRING"),
+        ("__mergedTextIndex", "STRING[]"),
+    ];
+    let config = json!({"schemaConformingTransformerConfig": {
+        "columnNameToJsonKeyPathMap": {"renamed": "x.y"},
+        "fieldPathsToDrop": ["secret", "b.gone"],
+        "fieldPathsToPreserveInput": ["kept"],
+        "optimizeCaseInsensitiveSearch": true,
+    }});
+    let case = Case::new(&columns, config.clone());
+    let rows = case.rows(
+        "{\"a\":1,\"b\":{\"c\":[1,{\"z\":2}],\"d\":3,\"d_noindex\":4,\"gone\":5},\"x.y\":\"Dot\",\"secret\":1,\
+         \"kept\":{\"k\":[1]},\"message\":\"m\",\"e_noindex\":{\"f\":6},\"n\":null}\n{}",
+    );
+    assert_eq!(
+        rows,
+        [
+            "1|[1,{\"z\":2}]|Dot|{\"k\":[1]}|{\"b\":{\"d\":3}}|{\"b\":{\"d_noindex\":4},\"e_noindex\":{\"f\":6}}|\
+             [\"1:a\",\"[1,{\\\"z\\\":2}]:b.c\",\"1:b.c\",\"{\\\"z\\\":2}:b.c\",\"3:b.d\",\"m:message\",\"Dot:renamed\",\
+             \"dot:renamed\"]",
+            "~|~|~|~|~|~|~",
+        ]
+    );
+    let refused = |columns: &[(&str, &str)]| Case::new(columns, config.clone()).refused();
+    assert!(refused(&columns[..4]).contains("Field 'json_data' doesn't exist in schema"));
+    assert!(refused(&[("secret", "INT")]).contains("Fields in schema overlap with fieldPathsToDrop"));
+    assert!(refused(&[("a_noindex", "INT")]).contains("Field 'a_noindex' has no-index suffix '_noindex'"));
+    let mut wrong = config;
+    wrong["schemaConformingTransformerConfig"]["fieldPathsToDrop"] = json!("x");
+    assert!(Case::new(&columns, wrong).refused().contains("'fieldPathsToDrop' has to be a list of texts"));
 }

@@ -13,6 +13,8 @@ const VALUES: &str = "__VALUES";
 
 /// All transforms of a table, in the order in which they run.
 pub(super) struct Transforms {
+    /// Enrichers that come before complex types are opened.
+    before: Vec<Step>,
     steps: Vec<Step>,
 }
 
@@ -70,56 +72,65 @@ impl Transforms {
         let names: Vec<&str> = steps.iter().map(|s| s.column.as_str()).collect();
         let order = order::by_dependency(&names, |i| steps[i].arguments())?;
         let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
-        let mut all = enrichers(config)?;
+        let (before, mut all) = enrichers(config)?;
         all.extend(order.into_iter().filter_map(|i| slots[i].take()));
-        Ok(Self { steps: all })
+        Ok(Self { before, steps: all })
     }
 
     /// Every field that a transform reads.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().flat_map(|s| s.arguments().iter().map(String::as_str))
+        self.before.iter().chain(&self.steps).flat_map(|s| s.arguments().iter().map(String::as_str))
+    }
+
+    /// Whether something is to be done before complex types are opened.
+    pub fn comes_before_complex(&self) -> bool {
+        !self.before.is_empty()
+    }
+
+    /// Runs what comes before complex types.
+    pub fn apply_before_complex(&self, rows: &mut Rows, now_ms: i64, schema: &Schema, faults: &mut Faults<'_>) {
+        run(&self.before, rows, now_ms, schema, faults);
     }
 
     /// Runs the transforms; results stand beside the raw columns.
     pub fn apply(&self, rows: &mut Rows, now_ms: i64, schema: &Schema, faults: &mut Faults<'_>) {
-        for step in &self.steps {
-            match &step.kind {
-                Kind::Expression(expression) => {
-                    if step.overwrites {
-                        rows.remove(&step.column);
-                    }
-                    transform(&step.column, expression, rows, now_ms, schema, faults);
-                }
-                Kind::MapPart { map, keys } => map_part(&step.column, &map[0], *keys, rows),
-                Kind::TimeUnits { incoming, from, to } => {
-                    convert_time(&step.column, &incoming[0], (from, to), rows, faults);
-                }
+        run(&self.steps, rows, now_ms, schema, faults);
+    }
+}
+
+fn run(steps: &[Step], rows: &mut Rows, now_ms: i64, schema: &Schema, faults: &mut Faults<'_>) {
+    for step in steps {
+        match &step.kind {
+            Kind::Expression(expression) => {
+                // An enricher may read the field that it writes.
+                transform(&step.column, expression, step.overwrites, rows, now_ms, schema, faults);
+            }
+            Kind::MapPart { map, keys } => map_part(&step.column, &map[0], *keys, rows),
+            Kind::TimeUnits { incoming, from, to } => {
+                convert_time(&step.column, &incoming[0], (from, to), rows, faults);
             }
         }
     }
 }
 
-/// `enrichmentConfigs`: columns that are always computed, before all transforms, in the order written.
-fn enrichers(config: &IngestionConfig) -> Result<Vec<Step>, Error> {
-    let mut steps = Vec::new();
+/// `enrichmentConfigs`: columns that are always computed, before all transforms, in the order written. First those that
+/// come before complex types are opened.
+fn enrichers(config: &IngestionConfig) -> Result<(Vec<Step>, Vec<Step>), Error> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
     for enricher in &config.enrichments {
         let kind = enricher.get("enricherType").and_then(Json::as_str).unwrap_or_default();
         if kind != "generateColumn" {
             return Err(Error::Config(format!("the enricher '{kind}' is not supported, only generateColumn is")));
         }
-        if enricher.get("preComplexTypeTransform").and_then(Json::as_bool) == Some(true) {
-            return Err(Error::Config("preComplexTypeTransform of an enricher is not supported".to_owned()));
-        }
+        let early = enricher.get("preComplexTypeTransform").and_then(Json::as_bool) == Some(true);
+        let steps = if early { &mut before } else { &mut after };
         let functions = enricher.get("properties").and_then(|p| p.get("fieldToFunctionMap")).and_then(Json::as_object);
         for (column, function) in functions.into_iter().flatten() {
             let expression = Expression::transform(column, function.as_str().unwrap_or_default())?;
             steps.push(Step { column: column.clone(), kind: Kind::Expression(expression), overwrites: true });
         }
     }
-    if config.schema_conforming.is_some() {
-        return Err(Error::Config("schemaConformingTransformerConfig is not supported".to_owned()));
-    }
-    Ok(steps)
+    Ok((before, after))
 }
 
 impl Step {
@@ -131,16 +142,18 @@ impl Step {
     }
 }
 
-/// Fills a column where it has no value yet. A list or map that is there gives way to a result of another kind.
+/// Fills a column where it has no value yet, or with `overwrite` all of it. A list or map that is there gives way to a
+/// result of another kind.
 fn transform(
     name: &str,
     expression: &Expression,
+    overwrite: bool,
     rows: &mut Rows,
     now_ms: i64,
     schema: &Schema,
     faults: &mut Faults<'_>,
 ) {
-    let wanted: Option<Vec<u32>> = rows.get(name).map(|existing| {
+    let wanted: Option<Vec<u32>> = rows.get(name).filter(|_| !overwrite).map(|existing| {
         let open = |row: &u32| existing.is_null(*row as usize) || existing.is_nested(*row as usize);
         (0..rows.len as u32).filter(open).collect()
     });
@@ -152,8 +165,13 @@ fn transform(
         let row = selected.map_or(at, |s| s[at] as usize);
         faults.add(row, name, reason);
     };
-    let Some(result) = expression.evaluate(rows, selected, now_ms, schema, &mut fault) else { return };
-    let Some(existing) = rows.get(name) else {
+    let Some(result) = expression.evaluate(rows, selected, now_ms, schema, &mut fault) else {
+        if overwrite {
+            rows.remove(name);
+        }
+        return;
+    };
+    let Some(existing) = rows.get(name).filter(|_| !overwrite) else {
         rows.set(name, Column::Typed(result));
         return;
     };

@@ -198,7 +198,7 @@ fn build(
 }
 
 /// First and last time of a segment in epoch milliseconds.
-fn time_range_ms(schema: &Schema, metadata: &SegmentMetadata) -> Option<(i64, i64)> {
+pub(crate) fn time_range_ms(schema: &Schema, metadata: &SegmentMetadata) -> Option<(i64, i64)> {
     let column = metadata.time_column.as_deref()?;
     let format = schema.date_time_field(column)?.date_time_format()?;
     let millis = |raw: Option<i64>, text: Option<&String>| match raw {

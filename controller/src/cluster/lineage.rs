@@ -89,9 +89,7 @@ impl Lineage {
         }
         for segment in &to {
             if (held.segments)(segment) && !(force && replaced.contains(segment)) {
-                return Err(Error::Conflict(format!(
-                    "Segment: {segment} from 'segmentsTo' exists in table: {table}"
-                )));
+                return Err(Error::Conflict(format!("Segment: {segment} from 'segmentsTo' exists in table: {table}")));
             }
         }
         let mut useless = Vec::new();
@@ -144,12 +142,8 @@ impl Lineage {
                 )));
             }
         }
-        let entry = LineageEntry {
-            segments_from: from,
-            segments_to: to,
-            state: LineageState::InProgress,
-            timestamp: now_ms,
-        };
+        let entry =
+            LineageEntry { segments_from: from, segments_to: to, state: LineageState::InProgress, timestamp: now_ms };
         entries.insert(id.to_owned(), entry);
         self.entries = entries;
         Ok(useless)

@@ -1,4 +1,4 @@
-//! `/segments/{table}/{segment}`: the segment's packed file, and its deletion.
+//! `/segments/{table}/{segment}`: the segment as an archive.
 
 use std::sync::Arc;
 
@@ -6,18 +6,16 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
-use serde_json::Value;
 use service::ApiError;
-use service::http::Json;
 use tokio_util::io::ReaderStream;
 use utoipa_axum::routes;
 
 use super::params::Params;
-use super::{App, Routes, answer, resolve, segments, servers};
+use super::{App, Routes, resolve, segments, servers};
 use crate::error::Error;
 
 pub(crate) fn routes() -> Routes {
-    Routes::new().routes(routes!(download, delete))
+    Routes::new().routes(routes!(download))
 }
 
 /// For all of a segment from a server.
@@ -33,8 +31,10 @@ const PACKED: &str = "application/vnd.cuvee.segment";
 async fn download(
     State(app): State<Arc<App>>,
     Path((name, segment)): Path<(String, String)>,
+    params: Params,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let name = params.stored_name(&name)?;
     let (raw, _) = resolve::split(&name, None)?;
     let missing = || Error::NotFound(format!("Segment {segment} or table {raw} not found"));
     let (table, path) = {
@@ -94,16 +94,4 @@ async fn from_peers(app: &App, table: &str, segment: &str, packed: bool) -> Opti
         }
     }
     None
-}
-
-/// Removes a segment
-#[utoipa::path(delete, path = "/segments/{tableName}/{segmentName}", tag = "Segment", params(("tableName" = String, Path), ("segmentName" = String, Path), ("retention" = Option<String>, Query)), responses((status = 200), (status = 404)))]
-async fn delete(
-    State(app): State<Arc<App>>,
-    Path((name, segment)): Path<(String, String)>,
-    params: Params,
-) -> Result<Json<Value>, ApiError> {
-    // A segment that is not there is deleted already.
-    segments::remove(&app, &name, None, &params, Some(&vec![segment])).await?;
-    Ok(answer::status("Segment deleted"))
 }

@@ -18,12 +18,13 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// A segment's record; with `columns` also what its columns and indexes are
-#[utoipa::path(get, path = "/segments/{tableName}/{segmentName}/metadata", tag = "Segment", params(("tableName" = String, Path), ("segmentName" = String, Path), ("columns" = Option<Vec<String>>, Query, description = "* for all")), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/segments/{tableName}/{segmentName}/metadata", operation_id = "getSegmentMetadata", tag = "Segment", params(("tableName" = String, Path), ("segmentName" = String, Path), ("columns" = Option<Vec<String>>, Query, description = "* for all")), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn one(
     State(app): State<Arc<App>>,
     Path((name, segment)): Path<(String, String)>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let columns = params.list("columns");
     if !columns.is_empty() && resolve::split(&name, None)?.1.is_none() {
         return Err(Error::Internal(format!("Ideal state does not exist for table: {name}")).into());
@@ -63,8 +64,9 @@ async fn one(
 }
 
 /// Metadata of a table's segments, as the servers that hold them tell it
-#[utoipa::path(get, path = "/segments/{tableName}/metadata", tag = "Segment", params(("tableName" = String, Path), ("type" = Option<String>, Query), ("segments" = Option<Vec<String>>, Query), ("columns" = Option<Vec<String>>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/segments/{tableName}/metadata", operation_id = "getServerMetadata", tag = "Segment", params(("tableName" = String, Path), ("type" = Option<String>, Query), ("segments" = Option<Vec<String>>, Query), ("columns" = Option<Vec<String>>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn all(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let table_type = params.table_type("type")?;
     let columns = params.list("columns");
     let wanted: BTreeSet<String> = params.list("segments").into_iter().collect();
@@ -96,12 +98,13 @@ async fn all(State(app): State<Arc<App>>, Path(name): Path<String>, params: Para
 }
 
 /// Whether segments differ from the present config and schema
-#[utoipa::path(get, path = "/segments/{tableNameWithType}/needReload", tag = "Segment", params(("tableNameWithType" = String, Path), ("verbose" = Option<bool>, Query)), responses((status = 200)))]
+#[utoipa::path(get, path = "/segments/{tableNameWithType}/needReload", operation_id = "needReload", tag = "Segment", params(("tableNameWithType" = String, Path), ("verbose" = Option<bool>, Query)), responses((status = 200), (status = 400), (status = 500)))]
 async fn need_reload(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let holders = app.cluster.read().table(&name).map(servers::of_table).unwrap_or_default();
     let path = servers::path(&["tables", &name, "segments", "needReload"], &[]);
     let mut by_server = Map::new();
@@ -122,8 +125,13 @@ async fn need_reload(
 }
 
 /// Which segments were built with another config
-#[utoipa::path(get, path = "/segments/{tableNameWithType}/isStale", tag = "Segment", params(("tableNameWithType" = String, Path)), responses((status = 200), (status = 404)))]
-async fn is_stale(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(get, path = "/segments/{tableNameWithType}/isStale", operation_id = "getStaleSegments", tag = "Segment", params(("tableNameWithType" = String, Path)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
+async fn is_stale(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let holders = app.cluster.read().table(&name).map(servers::of_table).unwrap_or_default();
     let path = servers::path(&["tables", &name, "segments", "isStale"], &[]);
     let mut by_server = Map::new();

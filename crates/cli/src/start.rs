@@ -158,7 +158,7 @@ async fn start_all(roles: &[(Role, Properties)], started: &mut Vec<(Role, Starte
             }
             Role::Server => {
                 let cluster = join(*role, &mut properties, local.as_ref()).await?;
-                let deps = server::Deps { cluster, fetcher: Arc::new(fetcher(&properties)) };
+                let deps = server::Deps { cluster, fetcher: Arc::new(fetcher(&properties)?) };
                 Started::Server(Server::new(ServerConfig::from_properties(&properties)?, deps).start().await?)
             }
             Role::Broker => {
@@ -212,8 +212,8 @@ fn host_of_controller(properties: &mut Properties) -> Result<()> {
     Ok(())
 }
 
-fn fetcher(properties: &Properties) -> Fetcher {
-    Fetcher::new(properties.subset("pinot.server.storage.factory."))
+fn fetcher(properties: &Properties) -> Result<Fetcher> {
+    Ok(Fetcher::from_properties(properties)?)
 }
 
 async fn start_controller(properties: &Properties) -> Result<ControllerHandle> {
@@ -258,7 +258,7 @@ impl AllInOne {
         let controller = start_controller(&properties).await?;
         let cluster: Arc<dyn ClusterClient> = controller.client();
 
-        let deps = server::Deps { cluster: Arc::clone(&cluster), fetcher: Arc::new(fetcher(&properties)) };
+        let deps = server::Deps { cluster: Arc::clone(&cluster), fetcher: Arc::new(fetcher(&properties)?) };
         let server = Server::new(ServerConfig::from_properties(&properties)?, deps).start().await?;
 
         let servers = Arc::new(LocalClients::default());

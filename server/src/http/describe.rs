@@ -1,6 +1,6 @@
 //! A segment and its columns in Pinot's words.
 
-use model::{DateTimeFormat, FieldSpec, Schema, TimeZone, date_time::format_timestamp};
+use model::{DataType, DateTimeFormat, FieldSpec, Schema, TimeZone, date_time::format_timestamp};
 use segment::{ColumnMetadata, SegmentMetadata};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -70,8 +70,10 @@ fn column_json(column: &ColumnMetadata, segment: &SegmentMetadata, schema: &Sche
     let field = schema.field(&column.name);
     let role = json!(column.role);
     let bits = u32::BITS - column.cardinality.saturating_sub(1).max(1).leading_zeros();
-    let sizes: Map<String, Value> =
-        column.index_sizes.iter().map(|(index, bytes)| (index.clone(), json!(bytes))).collect();
+    // A sorted column is its own inverted index, of no size.
+    let shown = |index: &str| index != "inverted_index" || !column.sorted;
+    let sizes = column.index_sizes.iter().filter(|(index, _)| shown(index));
+    let sizes: Map<String, Value> = sizes.map(|(index, bytes)| (index.clone(), json!(bytes))).collect();
     json!({
         "totalDocs": segment.num_docs,
         "hasDictionary": column.has_dictionary,
@@ -98,18 +100,32 @@ fn column_json(column: &ColumnMetadata, segment: &SegmentMetadata, schema: &Sche
     })
 }
 
+/// Characters that a STRING column keeps when its schema names no limit.
+const DEFAULT_MAX_LENGTH: u32 = 512;
+
 fn field_spec(column: &ColumnMetadata, field: Option<&FieldSpec>) -> Value {
-    json!({
+    let mut spec = json!({
         "fieldType": json!(column.role),
         "singleValueField": !column.multi_value,
         "notNull": field.is_some_and(|field| field.not_null),
         "allowTrailingZeros": field.is_some_and(|field| field.allow_trailing_zeros),
         "defaultNullValueString": column.default_null_value,
         "name": column.name,
-        "maxLength": field.and_then(|field| field.max_length),
         "dataType": column.data_type.name(),
         "defaultNullValue": field.map(|field| model::render::to_json(&field.default_null_value)),
-    })
+    });
+    let default = (column.data_type == DataType::String).then_some(DEFAULT_MAX_LENGTH);
+    if let Some(length) = field.and_then(|field| field.max_length).or(default) {
+        spec["maxLength"] = json!(length);
+    }
+    for (key, text) in
+        [("format", field.and_then(|f| f.format.as_ref())), ("granularity", field.and_then(|f| f.granularity.as_ref()))]
+    {
+        if let Some(text) = text {
+            spec[key] = json!(text);
+        }
+    }
+    spec
 }
 
 /// Which indexes a column has, in the words of this endpoint.

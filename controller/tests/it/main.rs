@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod browser;
 mod cluster;
 mod hostile;
 mod ingest;
 mod rest;
 mod sessions;
+mod table_rest;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, FakeServer, register, table_config};
 
 /// `body` holds every member of `expected`, at any depth; texts that begin with `~` have to be contained.
-fn check(what: &str, body: &Value, expected: &Value) {
+pub fn check(what: &str, body: &Value, expected: &Value) {
     match (body, expected) {
         (Value::Object(body), Value::Object(expected)) => {
             for (key, value) in expected {
@@ -20,7 +20,7 @@ fn check(what: &str, body: &Value, expected: &Value) {
     }
 }
 
-async fn play(cluster: &Cluster, steps: Vec<(&str, &str, Value, u16, Value)>) {
+pub async fn play(cluster: &Cluster, steps: Vec<(&str, &str, Value, u16, Value)>) {
     for (method, path, body, status, expected) in steps {
         let body = (!body.is_null()).then_some(body);
         let (found, answer) = cluster.ask(method, path, body).await;
@@ -29,13 +29,13 @@ async fn play(cluster: &Cluster, steps: Vec<(&str, &str, Value, u16, Value)>) {
     }
 }
 
-fn schema(name: &str, fields: &[(&str, &str)]) -> Value {
+pub fn schema(name: &str, fields: &[(&str, &str)]) -> Value {
     let fields: Vec<Value> = fields.iter().map(|(name, t)| json!({"name": name, "dataType": t})).collect();
     json!({"schemaName": name, "dimensionFieldSpecs": fields})
 }
 
 /// A broker and a server, so that tenants have instances.
-async fn with_instances() -> (Cluster, FakeServer, proto::session::Session) {
+pub async fn with_instances() -> (Cluster, FakeServer, proto::session::Session) {
     use proto::session::ClusterClient;
     let cluster = Cluster::start().await;
     let client = cluster.handle.client();
@@ -114,11 +114,11 @@ async fn tables() {
             ("POST", "/tables", with("segmentsConfig", json!({})), 400, json!({"error": "~replication"})),
             ("POST", "/tables", with("segmentsConfig", json!({"replication": "5"})), 400, json!({"error": "Failed to calculate instance partitions for table: t_OFFLINE, reason: Number of instances: 1 with tag: DefaultTenant_OFFLINE < table replication: 5 for table: t_OFFLINE"})),
             ("POST", "/tables", with("tenants", json!({"server": "No"})), 400, json!({"error": "~No instance found with tag: No_OFFLINE for table: t_OFFLINE"})),
-            ("POST", "/tables", with("tenants", json!({"broker": "No"})), 400, json!({"error": "Failed to find instances with tag: No_BROKER for table: t_OFFLINE"})),
+            ("POST", "/tables", with("tenants", json!({"broker": "No"})), 400, json!({"error": "~Failed to find instances with tag: No_BROKER for table: t_OFFLINE"})),
             ("POST", "/tables", with("tableIndexConfig", json!({"invertedIndexColumns": ["nope"]})), 400, json!({"error": "~Failed to find column: nope in schema"})),
             ("POST", "/tables", with("tableType", json!("SIDEWAYS")), 400, json!({"error": "~SIDEWAYS"})),
             ("POST", "/tables", with("task", json!({"taskTypeConfigsMap": {"NoSuchTask": {}}})), 400, json!({"error": "~Task generator not found for task type: NoSuchTask"})),
-            ("POST", "/tables", with("task", json!({"taskTypeConfigsMap": {"PurgeTask": {"schedule": "every day"}}})), 400, json!({"error": "Task PurgeTask contains an invalid cron schedule: every day"})),
+            ("POST", "/tables", with("task", json!({"taskTypeConfigsMap": {"PurgeTask": {"schedule": "every day"}}})), 400, json!({"error": "~Task PurgeTask contains an invalid cron schedule: every day"})),
             ("POST", "/tables/validate", with("colour", json!("red")), 200, json!({"OFFLINE": {"tableName": "t_OFFLINE", "tenants": {}}, "unrecognizedProperties": {"/colour": "red"}})),
             ("POST", "/tables", with("colour", json!("red")), 200, json!({"unrecognizedProperties": {"/colour": "red"}, "status": "Table t_OFFLINE successfully added"})),
             ("POST", "/tables", table_config("t"), 409, json!({"error": "~Table config for t_OFFLINE already exists"})),

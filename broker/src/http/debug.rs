@@ -23,7 +23,7 @@ type WithOptionals = BTreeMap<String, WithOptional>;
 /// Which server would be asked for which segments of a table
 #[utoipa::path(get, path = "/debug/routingTable/{tableName}", tag = "Debug",
     params(("tableName" = String, Path)),
-    responses((status = 200, body = BTreeMap<String, Assignment>), (status = 404)))]
+    responses((status = 200, body = BTreeMap<String, BTreeMap<String, Vec<String>>>), (status = 404)))]
 pub(super) async fn routing_table(
     State(broker): State<Arc<Broker>>,
     headers: HeaderMap,
@@ -43,7 +43,7 @@ pub(super) struct WithOptional {
 /// The same with optional segments apart
 #[utoipa::path(get, path = "/debug/routingTableWithOptionalSegments/{tableName}", tag = "Debug",
     params(("tableName" = String, Path)),
-    responses((status = 200, body = BTreeMap<String, WithOptionals>), (status = 404)))]
+    responses((status = 200, body = BTreeMap<String, BTreeMap<String, WithOptional>>), (status = 404)))]
 pub(super) async fn routing_table_with_optional_segments(
     State(broker): State<Arc<Broker>>,
     headers: HeaderMap,
@@ -79,7 +79,7 @@ pub(super) struct QueryParameter {
 /// Which server would be asked for which segments of a query
 #[utoipa::path(get, path = "/debug/routingTable/sql", tag = "Debug",
     params(("query" = Option<String>, Query, description = "A SELECT over a table with its type suffix")),
-    responses((status = 200, body = Assignment), (status = 404), (status = 500)))]
+    responses((status = 200, body = BTreeMap<String, Vec<String>>), (status = 404), (status = 500)))]
 pub(super) async fn routing_table_of_query(
     State(broker): State<Arc<Broker>>,
     Query(parameter): Query<QueryParameter>,
@@ -90,7 +90,7 @@ pub(super) async fn routing_table_of_query(
 /// The same with optional segments apart
 #[utoipa::path(get, path = "/debug/routingTableWithOptionalSegments/sql", tag = "Debug",
     params(("query" = Option<String>, Query, description = "A SELECT over a table with its type suffix")),
-    responses((status = 200, body = WithOptionals), (status = 404), (status = 500)))]
+    responses((status = 200, body = BTreeMap<String, WithOptional>), (status = 404), (status = 500)))]
 pub(super) async fn routing_table_of_query_with_optional_segments(
     State(broker): State<Arc<Broker>>,
     Query(parameter): Query<QueryParameter>,

@@ -1,6 +1,6 @@
 //! Running queries of all brokers: listed, and cancelled on request. Answers of cancellations are raw texts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ fn timeout(params: &Params) -> Result<Duration, ApiError> {
         None => 3000,
         Some(text) => text.parse::<i32>().map_err(|_| ApiError::not_found("HTTP 404 Not Found"))?,
     };
-    Ok(Duration::from_millis(millis.clamp(0, 600_000).unsigned_abs().into()))
+    // Less than this could only fail.
+    Ok(Duration::from_millis(millis.clamp(100, 600_000).unsigned_abs().into()))
 }
 
 fn live_brokers(app: &App) -> Vec<InstanceEntry> {
@@ -233,26 +234,42 @@ fn text(status: StatusCode, message: String) -> Response {
 /// Names of the tables that statements read
 #[utoipa::path(post, path = "/query/tableNames", tag = "Query",
     request_body(content = Vec<String>, content_type = "application/json", example = json!(["select count(*) from movies"])),
-    responses((status = 200, body = Vec<String>), (status = 500, description = "A statement cannot be parsed")))]
+    responses(
+        (status = 200, body = Vec<String>),
+        (status = 400, description = "A text says what is no list, or no statement", body = String, content_type = "text/plain"),
+        (status = 500, description = "The statements could not be read"),
+    ))]
 async fn table_names(body: Bytes) -> Response {
-    let statements: Vec<String> = match serde_json::from_slice(&body) {
-        Ok(statements) => statements,
-        Err(error) => {
-            let reason = format!("expected a JSON list of SQL texts: {error}");
-            return ApiError::bad_request(reason).as_text().into_response();
-        }
-    };
-    if statements.len() > MAX_STATEMENTS {
-        let reason =
-            format!("{} statements are more than the {MAX_STATEMENTS} that are read at once", statements.len());
-        return ApiError::bad_request(reason).into_response();
-    }
-    let names: Result<std::collections::BTreeSet<String>, query::Error> = statements
-        .iter()
-        .filter_map(|sql| query::parse(sql).map(|statement| statement.table().map(str::to_owned)).transpose())
-        .collect();
-    match names {
-        Ok(names) => Json::new(names).into_response(),
+    // Many statements take a while.
+    match tokio::task::spawn_blocking(move || names_in(&body)).await {
+        Ok(Ok(names)) => Json::new(names).into_response(),
+        Ok(Err(reason)) => ApiError::bad_request(reason).as_text().into_response(),
         Err(error) => ApiError::internal(error.to_string()).into_response(),
+    }
+}
+
+fn names_in(body: &[u8]) -> Result<BTreeSet<String>, String> {
+    let statements: Vec<String> =
+        serde_json::from_slice(body).map_err(|error| format!("expected a JSON list of SQL texts: {error}"))?;
+    if statements.len() > MAX_STATEMENTS {
+        let count = statements.len();
+        return Err(format!("{count} statements are more than the {MAX_STATEMENTS} that are read at once"));
+    }
+    let named = statements.iter().filter_map(|sql| match query::parse(sql) {
+        Ok(statement) => statement.table().map(|name| Ok(name.to_owned())),
+        Err(error) => Some(Err(error.to_string())),
+    });
+    named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tables() {
+        let names = names_in(br#"["select a from t", "select 1", "select b from s where c = 1"]"#).unwrap();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["s", "t"]);
+        assert!(names_in(b"{}").is_err() && names_in(br#"["selec"]"#).is_err());
     }
 }

@@ -55,6 +55,9 @@ async fn get(State(app): State<Arc<App>>, headers: HeaderMap, params: Params) ->
 
 async fn forward(app: &App, headers: &HeaderMap, request: Map<String, Value>) -> Response {
     let sql = request.get("sql").and_then(Value::as_str).unwrap_or_default();
+    if let Some(error) = refused_here(app, &request, sql) {
+        return failed(headers, query::QueryException::from(&error));
+    }
     let brokers = candidates(app, sql);
     if brokers.is_empty() {
         return failure(headers, ErrorCode::BrokerResourceMissing, "no live broker can answer the query");
@@ -93,8 +96,8 @@ async fn forward(app: &App, headers: &HeaderMap, request: Map<String, Value>) ->
     failure(headers, ErrorCode::BrokerRequestSend, &last)
 }
 
-/// Live brokers, those first that serve the tables which the text may mean. Which tables it means is for the broker
-/// to find out: any broker answers rightly for what it does not serve.
+/// Live brokers, those first that answer for the tables which the text may mean; none when nobody answers for any of
+/// them. Which tables it means is for the broker to find out: any broker answers rightly for what it does not serve.
 fn candidates(app: &App, sql: &str) -> Vec<InstanceEntry> {
     let state = app.cluster.read();
     let live = app.cluster.live();
@@ -104,21 +107,25 @@ fn candidates(app: &App, sql: &str) -> Vec<InstanceEntry> {
         .filter(|instance| instance.role == "BROKER" && instance.enabled && live.is_live(&instance.id))
         .cloned()
         .collect();
+    let lower = sql.to_ascii_lowercase();
+    let named = state.tables.iter().filter(|(_, t)| mentions(&lower, t.entry.config.raw_name().as_str()));
+    let mentioned: Vec<&String> = named.map(|(name, _)| name).collect();
+    let served =
+        |broker: &InstanceEntry| mentioned.iter().filter(|table| cluster::serves(&state, table, &broker.id)).count();
+    if !mentioned.is_empty() && !brokers.iter().any(|broker| served(broker) > 0) {
+        return Vec::new();
+    }
     if brokers.len() > 1 {
-        let mentioned: Vec<&cluster::Table> =
-            state.tables.values().filter(|table| mentions(sql, table.entry.config.raw_name().as_str())).collect();
         let turn = sql.len() % brokers.len();
         brokers.rotate_left(turn);
-        brokers.sort_by_key(|broker| {
-            std::cmp::Reverse(mentioned.iter().filter(|table| cluster::serves(&state, table, &broker.id)).count())
-        });
+        brokers.sort_by_cached_key(|broker| std::cmp::Reverse(served(broker)));
     }
     brokers
 }
 
-/// Whether a name stands in the text, in any case and not as a part of a longer name.
+/// Whether a name stands in the text, which is in lower case, in any case and not as a part of a longer name.
 fn mentions(sql: &str, name: &str) -> bool {
-    let (sql, name) = (sql.to_ascii_lowercase(), name.to_ascii_lowercase());
+    let name = name.to_ascii_lowercase();
     let is_part = |c: char| c.is_alphanumeric();
     sql.match_indices(&name).any(|(at, found)| {
         let before = sql[..at].chars().next_back();
@@ -137,9 +144,45 @@ fn content_type(headers: &HeaderMap) -> HeaderValue {
     HeaderValue::from_static(if wants_json { "application/json" } else { "application/octet-stream" })
 }
 
+/// What no broker is asked for, since Pinot's controller answers it: statements that cannot be parsed, that need the
+/// multi-stage engine without asking for it, that read no table, and unknown tables asked of that engine.
+fn refused_here(app: &App, request: &Map<String, Value>, sql: &str) -> Option<query::Error> {
+    let mut statement = match query::parse(sql) {
+        Ok(statement) => statement,
+        Err(error) => return Some(error),
+    };
+    let options = request.get("queryOptions").and_then(Value::as_str).unwrap_or_default();
+    if let Err(error) = statement.add_options(options) {
+        return Some(error);
+    }
+    let multi_stage = query::QueryOptions::new(&statement.options).use_multistage_engine();
+    match (&statement.kind, statement.table()) {
+        (query::StatementKind::InsertFromFile { .. }, _) => None,
+        // A broker says that it is a query in FROM.
+        (query::StatementKind::MultiStage { nested, .. }, _) => {
+            (!multi_stage && !nested).then(query::Error::multi_stage)
+        }
+        (_, None) => (!multi_stage).then(query::Error::multi_stage),
+        (_, Some(name)) => {
+            let state = app.cluster.read();
+            let known = || state.tables.values().any(|table| is_named(name, table.entry.config.raw_name().as_str()));
+            (multi_stage && !known()).then(|| query::Error::UnknownTable(name.to_owned()))
+        }
+    }
+}
+
+/// Whether a name in a statement is that of a table, in any case, with or without its type.
+fn is_named(name: &str, raw: &str) -> bool {
+    let cut = ["_OFFLINE", "_REALTIME"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+    name.eq_ignore_ascii_case(raw) || cut.eq_ignore_ascii_case(raw)
+}
+
 /// An answer without rows, in the shape of every answer.
 fn failure(headers: &HeaderMap, code: ErrorCode, detail: &str) -> Response {
-    let exception = query::QueryException { error_code: code.number(), message: code.message(detail) };
+    failed(headers, query::QueryException { error_code: code.number(), message: code.message(detail) })
+}
+
+fn failed(headers: &HeaderMap, exception: query::QueryException) -> Response {
     let body = query::response::BrokerResponse::error(exception).to_json();
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(header::CONTENT_TYPE, content_type(headers));

@@ -49,7 +49,8 @@ impl Error {
         Self::Parsing(format!("Caught exception while parsing query: {sql}: {reason}"))
     }
 
-    pub(crate) fn multi_stage() -> Self {
+    /// Only the multi-stage engine can run it.
+    pub fn multi_stage() -> Self {
         Self::Parsing(MULTI_STAGE_HINT.to_owned())
     }
 

@@ -21,6 +21,8 @@ const APPLICATION: &str = "applicationQuota.";
 /// Cluster configs with the quota of every database or application that has none of its own.
 const ANY_DATABASE: &str = "databaseMaxQueriesPerSecond";
 const ANY_APPLICATION: &str = "applicationMaxQueriesPerSecond";
+/// `true` where an operator has switched the quotas of this broker off.
+const UNLIMITED: &str = "queryRateLimitDisabled";
 
 #[derive(Debug)]
 struct Bucket {
@@ -85,6 +87,9 @@ impl Quotas {
         application: Option<&str>,
         now: Instant,
     ) -> Result<(), String> {
+        if view.configs.get(UNLIMITED).is_some_and(|value| value == "true") {
+            return Ok(());
+        }
         if let Some(application) = application
             && let Some(rate) = application_rate(&view.configs, application)
             && !self.take(format!("application {application}"), rate, now)

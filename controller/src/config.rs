@@ -60,6 +60,8 @@ pub struct ControllerConfig {
     pub archive_limits: segment::archive::Limits,
     /// Time that a request with a file may take to arrive. `controller.segment.upload.timeoutInMillis`; default 10 min.
     pub upload_timeout: Duration,
+    /// Reloads that are remembered. `controller.reload.segment.maxJobsInZK`; default 100.
+    pub reload_jobs_kept: usize,
     /// `controller.enable.storage.quota.check`; default true.
     pub check_storage_quota: bool,
     /// Where `/ingestFromURI` may read from. `controller.ingestFromURI.allowLocalFileSystem`: `true`, `false`, or when
@@ -118,6 +120,7 @@ impl ControllerConfig {
                 max_ratio: p.u64("controller.segment.upload.maxCompressionRatio", 200)?.max(1),
             },
             upload_timeout: Duration::from_millis(p.u64("controller.segment.upload.timeoutInMillis", 600_000)?),
+            reload_jobs_kept: p.u64("controller.reload.segment.maxJobsInZK", 100)?.clamp(1, 10_000) as usize,
             check_storage_quota: p.bool("controller.enable.storage.quota.check", true)?,
             segment_access: Access { http: ingest_access.stores, ..ingest_access.clone() },
             ingest_access,

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::http::{self, App};
 use crate::ingest::Ingestion;
 use crate::jobs::Jobs;
+use crate::periodic::PeriodicTasks;
 use crate::reconcile;
 use crate::rpc::{ClusterService, InProcessClient};
 
@@ -65,7 +66,8 @@ impl Controller {
         join(&cluster).await?;
         let tasks = Tasks::new();
         let ingestion = Arc::new(Ingestion::new(Arc::clone(&cluster), Arc::clone(&deps.clock))?);
-        reconcile::start(&tasks, &cluster, &ingestion, &deps.clock);
+        reconcile::start(&tasks, &cluster, &ingestion);
+        let periodic = PeriodicTasks::start(&tasks, &cluster, &ingestion, &deps.clock);
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(3))
             .tcp_nodelay(true)
@@ -75,7 +77,8 @@ impl Controller {
         let app = App {
             cluster: Arc::clone(&cluster),
             ingestion,
-            jobs: Arc::new(Jobs::new(tasks.clone(), Arc::clone(&deps.clock))),
+            periodic,
+            jobs: Jobs::new(tasks.clone(), Arc::clone(&deps.clock), Arc::clone(&cluster)),
             client,
             tasks: tasks.clone(),
             clock: deps.clock,

@@ -19,12 +19,18 @@ mod error;
 mod http;
 mod ingest;
 mod jobs;
+mod periodic;
+mod quotas;
 mod reconcile;
+mod replace;
 mod rpc;
 mod tables;
+mod tenants;
+mod zk;
 
 pub use clock::{Clock, SystemClock};
 pub use config::ControllerConfig;
 pub use controller::{Controller, ControllerHandle, Deps};
 pub use error::Error;
+pub use periodic::Periods;
 pub use rpc::InProcessClient;

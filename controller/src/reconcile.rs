@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::json;
 use service::Tasks;
 
-use crate::clock::Clock;
 use crate::cluster::{Change, Cluster};
 use crate::ingest::Ingestion;
 use crate::tables::{self, Retention};
@@ -17,12 +16,8 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Between two attempts to have segments in state ERROR fetched again.
 const RETRY_PERIOD: Duration = Duration::from_secs(30);
 
-/// Before the first look for segments that have outlived their retention: an operator who has just seen a wrong
-/// setting has a moment to mend it.
-const FIRST_RETENTION: Duration = Duration::from_secs(120);
-
 /// Starts all of them.
-pub(crate) fn start(tasks: &Tasks, cluster: &Arc<Cluster>, ingestion: &Arc<Ingestion>, clock: &Arc<dyn Clock>) {
+pub(crate) fn start(tasks: &Tasks, cluster: &Arc<Cluster>, ingestion: &Arc<Ingestion>) {
     {
         let ingestion = Arc::clone(ingestion);
         let mut starting = true;
@@ -39,31 +34,11 @@ pub(crate) fn start(tasks: &Tasks, cluster: &Arc<Cluster>, ingestion: &Arc<Inges
         });
     }
     {
-        let (cluster, ingestion, clock) = (Arc::clone(cluster), Arc::clone(ingestion), Arc::clone(clock));
-        let period = cluster.config.retention_period;
-        let mut pause = period.min(FIRST_RETENTION);
-        tasks.spawn_loop("retention", Duration::ZERO, move || {
-            let (cluster, ingestion, clock) = (Arc::clone(&cluster), Arc::clone(&ingestion), Arc::clone(&clock));
-            let before = std::mem::replace(&mut pause, period);
-            async move {
-                tokio::time::sleep(before).await;
-                match retention(&cluster, clock.now_ms()).await {
-                    Ok(0) => {}
-                    Ok(removed) => {
-                        tracing::info!(removed, "segments have outlived their retention");
-                        ingestion.sweep();
-                    }
-                    Err(error) => tracing::warn!(%error, "retention failed"),
-                }
-            }
-        });
-    }
-    {
         let cluster = Arc::clone(cluster);
         tasks.spawn("error segments", async move {
             loop {
                 tokio::time::sleep(RETRY_PERIOD).await;
-                retry_errors(&cluster).await;
+                retry_errors(&cluster, None).await;
             }
         });
     }
@@ -76,13 +51,13 @@ pub(crate) fn start(tasks: &Tasks, cluster: &Arc<Cluster>, ingestion: &Arc<Inges
     }
 }
 
-/// Removes segments whose last row is older than their table keeps. Gives how many.
-pub(crate) async fn retention(cluster: &Cluster, now_ms: i64) -> Result<usize, crate::Error> {
+/// Removes segments whose last row is older than their table keeps, of one table or all. Gives how many.
+pub(crate) async fn retention(cluster: &Cluster, now_ms: i64, only: Option<&str>) -> Result<usize, crate::Error> {
     cluster
         .write(|state| {
             let mut changes: Vec<Change> = Vec::new();
             let mut removed = 0;
-            for (name, table) in &state.tables {
+            for (name, table) in state.tables.iter().filter(|(name, _)| only.is_none_or(|only| only == name.as_str())) {
                 let config = &table.entry.config;
                 // A table whose segments are replaced as a whole keeps them.
                 let Some(keep_ms) = config.retention_ms().filter(|_| config.push_type() != "REFRESH") else { continue };
@@ -100,12 +75,15 @@ pub(crate) async fn retention(cluster: &Cluster, now_ms: i64) -> Result<usize, c
         .await
 }
 
-/// Asks servers once more for segments that they could not load.
-async fn retry_errors(cluster: &Cluster) {
+/// Asks servers once more for segments that they could not load, of one table or all.
+pub(crate) async fn retry_errors(cluster: &Cluster, only: Option<&str>) {
     let mut wanted: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     {
         let state = cluster.read();
         for (name, table) in state.tables.iter().filter(|(_, table)| table.entry.enabled) {
+            if only.is_some_and(|only| only != name.as_str()) {
+                continue;
+            }
             let view = cluster.external_view(name);
             for (segment, entry) in &table.segments {
                 for (server, target) in &entry.ideal {

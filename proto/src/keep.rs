@@ -14,8 +14,8 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     session::{ClusterClient, Session, SessionError},
     v1::{
-        ControllerMessage, Heartbeat, InstanceMessage, Register, Request, RequestReply, Snapshot, StateReport, Update,
-        controller_message, instance_message,
+        ControllerMessage, Heartbeat, InstanceMessage, Register, Request, RequestReply, Resync, Snapshot, StateReport,
+        Update, controller_message, instance_message,
     },
 };
 
@@ -59,7 +59,9 @@ pub trait SessionHandler: Send + Sync + 'static {
     /// Everything that concerns the instance; what is not in it does not exist any more.
     async fn snapshot(&self, snapshot: Snapshot);
 
-    async fn update(&self, update: Update);
+    /// Applies what has changed. Gives the tables whose changes could not be applied, because what is held of them is
+    /// not what they build on: they are asked for whole.
+    async fn update(&self, update: Update) -> Vec<String>;
 
     /// Does what the controller asks. Runs beside the session, so it may take its time.
     async fn request(&self, request: Request) -> RequestReply;
@@ -155,7 +157,13 @@ async fn take(
 ) -> Result<(), SessionError> {
     match message.message {
         Some(controller_message::Message::Snapshot(snapshot)) => handler.snapshot(snapshot).await,
-        Some(controller_message::Message::Update(update)) => handler.update(update).await,
+        Some(controller_message::Message::Update(update)) => {
+            let tables = handler.update(update).await;
+            if !tables.is_empty() {
+                let ended = |_| SessionError::Ended("it closed the stream".to_owned());
+                send(sender, instance_message::Message::Resync(Resync { tables })).await.map_err(ended)?;
+            }
+        }
         Some(controller_message::Message::Request(request)) => {
             let (handler, sender) = (Arc::clone(handler), sender.clone());
             requests.spawn(async move {
@@ -229,7 +237,9 @@ mod tests {
         async fn snapshot(&self, _: Snapshot) {
             self.push("snapshot");
         }
-        async fn update(&self, _: Update) {}
+        async fn update(&self, _: Update) -> Vec<String> {
+            Vec::new()
+        }
         async fn request(&self, _: Request) -> RequestReply {
             RequestReply::default()
         }

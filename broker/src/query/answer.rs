@@ -118,12 +118,18 @@ async fn respond(
         Some(refused) => BrokerResponse::error(refused),
         None => {
             override_limit(state, &view, &mut statement);
-            match query::bind(&statement, &*view, &bind_context(state, &view))? {
-                Bound::Answer(table) => BrokerResponse { result_table: Some(table), ..BrokerResponse::default() },
-                Bound::Query(bound) => {
-                    let run = Run { state, view: &view, sql: &statement.sql, request_id, started };
-                    run.run(*bound, client_request_id.as_deref()).await?
+            match query::bind(&statement, &*view, &bind_context(state, &view)) {
+                // It exists, and other brokers answer for it.
+                Err(query::Error::UnknownTable(name)) if view.is_elsewhere(&name) => {
+                    BrokerResponse::error(exception(ErrorCode::BrokerResourceMissing, String::new()))
                 }
+                bound => match bound? {
+                    Bound::Answer(table) => BrokerResponse { result_table: Some(table), ..BrokerResponse::default() },
+                    Bound::Query(bound) => {
+                        let run = Run { state, view: &view, sql: &statement.sql, request_id, started };
+                        run.run(*bound, client_request_id.as_deref()).await?
+                    }
+                },
             }
         }
     };

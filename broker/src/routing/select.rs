@@ -57,7 +57,7 @@ pub fn route(table: &TableRoute, servers: &Servers, request: &Request<'_>) -> Ro
     let mut routing = Routing::default();
     let mut kept: Vec<&SegmentRoute> = Vec::with_capacity(table.segments.len());
     let mut spare: Option<&SegmentRoute> = None;
-    for segment in &table.segments {
+    for segment in table.segments.iter().map(|segment| &**segment) {
         if may_match(request.filter, &segment.facts) {
             kept.push(segment);
         } else {
@@ -251,6 +251,7 @@ mod tests {
             schema_json: schema.to_owned(),
             enabled: true,
             segments: segments.iter().enumerate().map(segment).collect(),
+            revision: 1,
         })
         .unwrap()
     }

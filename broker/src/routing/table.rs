@@ -63,18 +63,18 @@ impl ReplicaState {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replica {
     pub server: Arc<str>,
     pub state: ReplicaState,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SegmentRoute {
     pub name: Arc<str>,
     /// Ascending by server.
     pub replicas: Vec<Replica>,
-    pub facts: SegmentFacts,
+    pub facts: Arc<SegmentFacts>,
     /// It appeared while this broker was watching and has been on no server since: it is still on its way.
     pub fresh: bool,
 }
@@ -86,23 +86,25 @@ impl SegmentRoute {
     }
 }
 
-/// A physical table: immutable, replaced as a whole by an update.
-#[derive(Debug)]
+/// A physical table: immutable, replaced by another one when something of it changes. Clones share their segments.
+#[derive(Clone, Debug)]
 pub struct TableRoute {
     /// With type.
     pub name: Arc<str>,
     pub raw_name: Arc<str>,
     pub version: u64,
+    /// Which of the controller's messages about the table it is; changes build on it.
+    pub revision: u64,
     pub enabled: bool,
-    pub config: TableConfig,
+    pub config: Arc<TableConfig>,
     pub schema: Arc<Schema>,
     pub time_column: Option<String>,
     /// Offline segments come once an hour rather than once a day.
     pub pushes_hourly: bool,
     pub selector: Selector,
     /// Ascending by name.
-    pub segments: Vec<SegmentRoute>,
-    /// Servers that strict replica groups leave out: they lack a segment that the view gives them.
+    pub segments: Vec<Arc<SegmentRoute>>,
+    /// Empty but for strict replica groups. Servers that strict replica groups leave out: they lack a segment that the view gives them.
     pub incomplete_servers: HashSet<Arc<str>>,
 }
 
@@ -116,23 +118,46 @@ impl TableRoute {
         if self.is_offline() { "_O" } else { "_R" }
     }
 
-    pub fn segment(&self, name: &str) -> Option<&SegmentRoute> {
-        let at = self.segments.binary_search_by(|segment| (*segment.name).cmp(name)).ok()?;
-        self.segments.get(at)
+    pub fn segment(&self, name: &str) -> Option<&Arc<SegmentRoute>> {
+        self.segments.get(self.position(name).ok()?)
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.segments.binary_search_by(|segment| (*segment.name).cmp(name))
+    }
+
+    /// Adds a segment or replaces it.
+    pub fn put_segment(&mut self, segment: SegmentRoute) {
+        match self.position(&segment.name) {
+            Ok(at) => self.segments[at] = Arc::new(segment),
+            Err(at) => self.segments.insert(at, Arc::new(segment)),
+        }
+    }
+
+    pub fn remove_segment(&mut self, name: &str) {
+        if let Ok(at) = self.position(name) {
+            self.segments.remove(at);
+        }
+    }
+
+    /// To be called after segments have changed.
+    pub fn count_incomplete(&mut self) {
+        self.incomplete_servers = match self.selector {
+            Selector::StrictReplicaGroup => incomplete_servers(&self.segments),
+            _ => HashSet::new(),
+        };
     }
 }
 
-/// Marks the segments that are on their way, after a change from `before` to `table`. What the first picture of the
-/// cluster shows is not: after a restart of servers their segments are missing, and an answer without them says so.
-pub fn mark_fresh(table: &mut TableRoute, before: Option<&TableRoute>) {
-    for segment in table.segments.iter_mut().filter(|segment| !segment.is_online()) {
-        let known = before.and_then(|before| before.segment(&segment.name));
-        segment.fresh = known.is_none_or(|known| known.fresh);
-    }
+/// Whether a segment is on its way, after a change from `before`. What the first picture of the cluster shows is not:
+/// after a restart of servers their segments are missing, and an answer without them says so.
+pub fn is_fresh(segment: &SegmentRoute, before: Option<&TableRoute>) -> bool {
+    let known = before.and_then(|before| before.segment(&segment.name));
+    !segment.is_online() && known.is_none_or(|known| known.fresh)
 }
 
 /// Servers of which some replica is not loaded.
-pub fn incomplete_servers(segments: &[SegmentRoute]) -> HashSet<Arc<str>> {
+fn incomplete_servers(segments: &[Arc<SegmentRoute>]) -> HashSet<Arc<str>> {
     let mut found = HashSet::new();
     for segment in segments {
         for replica in segment.replicas.iter().filter(|replica| !replica.state.serves()) {

@@ -1,6 +1,7 @@
 //! The session with the controller: its pushes become the [`ClusterView`].
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +20,7 @@ use crate::{
         ClusterView, SegmentRoute, Selector, ServerClients, TableRoute,
         facts::SegmentFacts,
         servers::{ServerUpdate, name_servers, with_server},
-        table::{Replica, ReplicaState, incomplete_servers, mark_fresh},
+        table::{Replica, ReplicaState, is_fresh},
     },
 };
 
@@ -57,18 +58,32 @@ impl ControllerSession {
     fn put_tables(&self, view: &mut ClusterView, tables: Vec<v1::Table>, before: &ClusterView) {
         for table in tables {
             let name = table.name.clone();
-            match table_route(table) {
-                Ok(mut route) => {
-                    if before.ready {
-                        let earlier = before.tables.get(&*route.name).map(|table| &**table);
-                        mark_fresh(&mut route, earlier);
-                    }
+            let earlier = before.tables.get(name.as_str()).map(|table| &**table);
+            view.other_tables.remove(&name);
+            match table_route_after(table, before.ready, earlier) {
+                Ok(route) => {
                     view.tables.insert(Arc::clone(&route.name), Arc::new(route));
                 }
                 // The last good definition goes on being used.
                 Err(error) => tracing::error!(table = name, %error, "a table's definition cannot be used"),
             }
         }
+    }
+
+    /// Gives the tables whose changes do not build on what is held.
+    fn change_tables(view: &mut ClusterView, changes: Vec<v1::TableChange>) -> Vec<String> {
+        let mut unknown = Vec::new();
+        for change in changes {
+            let name = change.name.clone();
+            let changed = view.tables.get(name.as_str()).and_then(|table| changed(table, change));
+            match changed {
+                Some(table) => {
+                    view.tables.insert(Arc::clone(&table.name), Arc::new(table));
+                }
+                None => unknown.push(name),
+            }
+        }
+        unknown
     }
 
     fn put_servers(&self, view: &mut ClusterView, instances: Vec<v1::Instance>) {
@@ -100,6 +115,7 @@ impl SessionHandler for ControllerSession {
             incarnation: self.identity.incarnation.clone(),
             segments: Vec::new(),
             version: service::VERSION.to_owned(),
+            takes_table_changes: true,
         }
     }
 
@@ -109,6 +125,7 @@ impl SessionHandler for ControllerSession {
         let mut view = ClusterView::default();
         view.ready = true;
         view.configs = snapshot.cluster_configs;
+        view.other_tables = snapshot.other_tables.into_iter().collect();
         let named: std::collections::BTreeSet<&str> =
             snapshot.instances.iter().map(|instance| instance.instance_id.as_str()).collect();
         view.servers = before
@@ -123,12 +140,14 @@ impl SessionHandler for ControllerSession {
         self.view.store(Arc::new(view));
     }
 
-    async fn update(&self, update: v1::Update) {
+    async fn update(&self, update: v1::Update) -> Vec<String> {
         let before = self.view.load_full();
         let mut view = ClusterView::clone(&before);
         for name in &update.removed_tables {
             view.tables.remove(name.as_str());
+            view.other_tables.remove(name);
         }
+        view.other_tables.extend(update.other_tables);
         for id in &update.removed_instances {
             view.servers.remove(id.as_str());
         }
@@ -137,8 +156,10 @@ impl SessionHandler for ControllerSession {
         }
         self.put_servers(&mut view, update.instances);
         self.put_tables(&mut view, update.tables, &before);
+        let unknown = Self::change_tables(&mut view, update.table_changes);
         view.index();
         self.view.store(Arc::new(view));
+        unknown
     }
 
     async fn request(&self, request: v1::Request) -> v1::RequestReply {
@@ -166,7 +187,13 @@ impl SessionHandler for ControllerSession {
 }
 
 /// A pushed table as queries are routed over it.
+#[cfg(test)]
 pub(crate) fn table_route(table: v1::Table) -> Result<TableRoute, Error> {
+    table_route_after(table, false, None)
+}
+
+/// As the first picture of the cluster shows it, or `watching` since: then `before` is what was held.
+fn table_route_after(table: v1::Table, watching: bool, before: Option<&TableRoute>) -> Result<TableRoute, Error> {
     let bad = |reason: String| Error::Table { table: table.name.clone(), reason };
     let name = TableNameWithType::parse(&table.name).map_err(|error| bad(error.to_string()))?;
     let config = serde_json::from_str(&table.config_json).map_err(|error| bad(error.to_string()))?;
@@ -174,34 +201,136 @@ pub(crate) fn table_route(table: v1::Table) -> Result<TableRoute, Error> {
     let schema = serde_json::from_str(&table.schema_json).map_err(|error| bad(error.to_string()))?;
     let schema = Schema::from_json(&schema).map_err(|error| bad(error.to_string()))?;
     let raw_name: RawTableName = name.raw();
-    let mut segments: Vec<SegmentRoute> = table
+    let mut segments: Vec<Arc<SegmentRoute>> = table
         .segments
         .into_iter()
-        .map(|segment| SegmentRoute {
-            name: Arc::from(segment.name),
-            // The map is ordered, so replicas ascend by server.
-            replicas: segment
-                .replicas
-                .into_iter()
-                .map(|(server, state)| Replica { server: Arc::from(server), state: ReplicaState::parse(&state) })
-                .collect(),
-            facts: SegmentFacts::parse(&segment.metadata_json, &config.indexing().partition),
-            fresh: false,
+        .map(|segment| {
+            let mut route = segment_route(segment, &config);
+            route.fresh = watching && is_fresh(&route, before);
+            Arc::new(route)
         })
         .collect();
     segments.sort_by(|a, b| a.name.cmp(&b.name));
-    let incomplete_servers = incomplete_servers(&segments);
-    Ok(TableRoute {
+    let mut route = TableRoute {
         name: Arc::from(name.as_str()),
         raw_name: Arc::from(raw_name.as_str()),
         version: table.version,
+        revision: table.revision,
         enabled: table.enabled,
         time_column: config.time_column().map(str::to_owned),
         pushes_hourly: config.push_frequency().is_some_and(|frequency| frequency.eq_ignore_ascii_case("HOURLY")),
         selector: Selector::from_config(config.instance_selector_type()),
-        config,
+        config: Arc::new(config),
         schema: Arc::new(schema),
         segments,
-        incomplete_servers,
-    })
+        incomplete_servers: Default::default(),
+    };
+    route.count_incomplete();
+    Ok(route)
+}
+
+fn segment_route(segment: v1::Segment, config: &TableConfig) -> SegmentRoute {
+    SegmentRoute {
+        name: Arc::from(segment.name),
+        replicas: replicas(segment.replicas),
+        facts: Arc::new(SegmentFacts::parse(&segment.metadata_json, &config.indexing().partition)),
+        fresh: false,
+    }
+}
+
+/// The map is ordered, so replicas ascend by server.
+fn replicas(states: BTreeMap<String, String>) -> Vec<Replica> {
+    let replica =
+        |(server, state): (String, String)| Replica { server: server.into(), state: ReplicaState::parse(&state) };
+    states.into_iter().map(replica).collect()
+}
+
+/// The table with a change of some of its segments. None when the change does not build on it.
+fn changed(table: &TableRoute, change: v1::TableChange) -> Option<TableRoute> {
+    if table.revision != change.base_revision {
+        return None;
+    }
+    let mut new = table.clone();
+    new.version = change.version;
+    new.revision = change.revision;
+    for name in &change.removed_segments {
+        new.remove_segment(name);
+    }
+    for segment in change.segments {
+        let mut route = segment_route(segment, &new.config);
+        route.fresh = is_fresh(&route, Some(table));
+        new.put_segment(route);
+    }
+    for change in change.replicas {
+        let mut route = SegmentRoute::clone(table.segment(&change.segment)?);
+        route.replicas = replicas(change.replicas);
+        route.fresh = is_fresh(&route, Some(table));
+        new.put_segment(route);
+    }
+    new.count_incomplete();
+    Some(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(name: &str, replicas: &[(&str, &str)]) -> v1::Segment {
+        v1::Segment {
+            name: name.to_owned(),
+            replicas: replicas.iter().map(|(id, state)| ((*id).to_owned(), (*state).to_owned())).collect(),
+            metadata_json: r#"{"totalDocs":1}"#.to_owned(),
+            ..v1::Segment::default()
+        }
+    }
+
+    fn table(segments: Vec<v1::Segment>) -> TableRoute {
+        let config = r#"{"tableName":"t","tableType":"OFFLINE","segmentsConfig":{"replication":"1"},"tenants":{},
+            "tableIndexConfig":{},"metadata":{},"routing":{"instanceSelectorType":"strictReplicaGroup"}}"#;
+        table_route(v1::Table {
+            name: "t_OFFLINE".to_owned(),
+            version: 1,
+            config_json: config.to_owned(),
+            schema_json: r#"{"schemaName":"t","dimensionFieldSpecs":[{"name":"a","dataType":"INT"}]}"#.to_owned(),
+            enabled: true,
+            segments,
+            revision: 3,
+        })
+        .unwrap()
+    }
+
+    fn shown(table: &TableRoute) -> String {
+        let segment = |s: &Arc<SegmentRoute>| {
+            let replicas: Vec<String> = s.replicas.iter().map(|r| format!("{}={:?}", r.server, r.state)).collect();
+            format!("{}{}[{}]", s.name, if s.fresh { "*" } else { "" }, replicas.join(" "))
+        };
+        table.segments.iter().map(segment).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_change_builds_on_what_is_held() {
+        let before = table(vec![segment("a", &[("S", "ONLINE")]), segment("c", &[("S", "ONLINE")])]);
+        let change = v1::TableChange {
+            name: "t_OFFLINE".to_owned(),
+            base_revision: 3,
+            revision: 4,
+            version: 9,
+            segments: vec![segment("b", &[]), segment("d", &[("S", "ONLINE")])],
+            removed_segments: vec!["a".to_owned(), "unknown".to_owned()],
+            replicas: vec![v1::SegmentReplicas {
+                segment: "c".to_owned(),
+                replicas: BTreeMap::from([("S".to_owned(), "ERROR".to_owned())]),
+            }],
+        };
+        let after = changed(&before, change.clone()).unwrap();
+        assert_eq!(shown(&after), "b*[] c[S=Error] d[S=Online]");
+        assert_eq!((after.revision, after.version, after.incomplete_servers.len()), (4, 9, 1));
+        assert!(Arc::ptr_eq(&after.segment("c").unwrap().facts, &before.segment("c").unwrap().facts));
+        assert!(changed(&after, change.clone()).is_none(), "another revision");
+        let unknown = v1::SegmentReplicas { segment: "x".to_owned(), replicas: BTreeMap::new() };
+        assert!(
+            changed(&before, v1::TableChange { replicas: vec![unknown], ..change }).is_none(),
+            "an unknown segment"
+        );
+    }
 }

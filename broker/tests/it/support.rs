@@ -199,6 +199,7 @@ pub fn table(name: &str, segments: Vec<v1::Segment>) -> v1::Table {
         schema_json: SCHEMA.to_owned(),
         enabled: true,
         segments,
+        revision: 1,
     }
 }
 
@@ -225,7 +226,7 @@ impl Cluster {
         cluster_configs: BTreeMap<String, String>,
         config: BrokerConfig,
     ) -> Self {
-        let snapshot = v1::Snapshot { lease_ms: 60_000, tables, instances, cluster_configs };
+        let snapshot = v1::Snapshot { lease_ms: 60_000, tables, instances, cluster_configs, ..v1::Snapshot::default() };
         let (sender, mut sessions) = mpsc::unbounded_channel();
         let servers = Arc::new(Servers::default());
         let deps = Deps {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proto::v1;
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, TableTouch, TableTouches};
 
 /// State of one segment at one instance, as reported.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,16 @@ pub(crate) struct Live {
     /// Table name with type → segment → state.
     pub segments: HashMap<String, HashMap<String, Current>>,
     pub outbox: Arc<Outbox>,
+}
+
+impl Live {
+    /// The segments that it has reported: what brokers see differently when it comes or goes.
+    pub(super) fn touches(&self) -> TableTouches {
+        let of_table = |(table, segments): (&String, &HashMap<String, Current>)| {
+            (table.clone(), TableTouch::replicas(segments.keys().cloned().collect()))
+        };
+        self.segments.iter().map(of_table).collect()
+    }
 }
 
 /// All live instances.
@@ -64,9 +74,14 @@ impl LiveInstances {
         self.by_id.contains_key(id)
     }
 
-    /// Takes a report in. Gives the tables whose view has changed.
-    pub fn report(&mut self, id: &str, session: u64, segments: Vec<v1::SegmentState>) -> BTreeSet<String> {
-        let mut changed = BTreeSet::new();
+    /// Takes a report in. Gives the segments whose view has changed, by table.
+    pub fn report(
+        &mut self,
+        id: &str,
+        session: u64,
+        segments: Vec<v1::SegmentState>,
+    ) -> BTreeMap<String, BTreeSet<String>> {
+        let mut changed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let Some(live) = self.by_id.get_mut(id).filter(|live| live.session == session) else {
             return changed;
         };
@@ -79,14 +94,14 @@ impl LiveInstances {
                     if of_table.is_empty() {
                         live.segments.remove(&report.table);
                     }
-                    changed.insert(report.table);
+                    changed.entry(report.table).or_default().insert(report.segment);
                 }
                 continue;
             }
             let of_table = live.segments.entry(report.table.clone()).or_default();
             if of_table.get(&report.segment) != Some(&current) {
-                of_table.insert(report.segment, current);
-                changed.insert(report.table);
+                of_table.insert(report.segment.clone(), current);
+                changed.entry(report.table).or_default().insert(report.segment);
             }
         }
         changed

@@ -9,6 +9,7 @@
 //! | `BROKER_RESOURCE/<table with type>` | ids of the brokers that answer for it |
 //! | `NODES/<path>` | a [`Node`] |
 //! | `PROPERTYSTORE/SEGMENT_LINEAGE/<table with type>` | a [`Lineage`] |
+//! | `PROPERTYSTORE/CONTROLLER_JOBS/RELOAD_SEGMENT/<id>` | a [`Job`] |
 //! | `PROPERTYSTORE/DEEP_STORE_DELETIONS/<raw table>/<file>` | a [`Tombstone`] |
 //! | `CONFIGS/PARTICIPANT/<instance>` | an [`InstanceEntry`] |
 //! | `CONFIGS/CLUSTER` | cluster configuration, one map |
@@ -27,9 +28,11 @@ use super::state::{
     TableEntry, Tombstone,
 };
 use crate::error::Error;
+use crate::jobs::Job;
 
 use metadata::paths::{CLUSTER_CONFIGS as CONFIG, INSTANCES, SCHEMAS, SEGMENTS, TABLES};
 const LINEAGE: &str = "PROPERTYSTORE/SEGMENT_LINEAGE";
+const RELOAD_JOBS: &str = "PROPERTYSTORE/CONTROLLER_JOBS/RELOAD_SEGMENT";
 const DELETIONS: &str = "PROPERTYSTORE/DEEP_STORE_DELETIONS";
 const INSTANCE_PARTITIONS: &str = "PROPERTYSTORE/INSTANCE_PARTITIONS";
 const BROKERS: &str = "BROKER_RESOURCE";
@@ -87,6 +90,10 @@ pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
         if let Some(table) = path.as_str().rsplit('/').next().and_then(|name| state.tables.get_mut(name)) {
             table.lineage = lineage;
         }
+    }
+    for (path, value) in records(store, RELOAD_JOBS).await? {
+        let job: Job = read(&path, &value)?;
+        state.jobs.insert(job.id.clone(), job);
     }
     for (path, value) in records(store, DELETIONS).await? {
         let tombstone: Tombstone = read(&path, &value)?;
@@ -188,6 +195,8 @@ fn operations(state: &State, changes: &[Change]) -> Result<Vec<Op>, Error> {
             Change::RemoveSegment { table, segment } => {
                 put(Op::delete(path(SEGMENTS, &[table, segment])?, Expect::Any));
             }
+            Change::PutJob(job) => put(put_json(path(RELOAD_JOBS, &[&job.id])?, job)?),
+            Change::RemoveJob(id) => put(Op::delete(path(RELOAD_JOBS, &[id])?, Expect::Any)),
             Change::PutLineage { table, lineage } => {
                 let path = path(LINEAGE, &[table])?;
                 put(if lineage.entries.is_empty() { Op::delete(path, Expect::Any) } else { put_json(path, lineage)? });

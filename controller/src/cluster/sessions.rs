@@ -1,6 +1,6 @@
 //! Sessions with instances, whichever way they come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +10,11 @@ use proto::v1::{self, Role, controller_message, instance_message};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::Cluster;
 use super::live::Live;
 use super::outbox::Outbox;
 use super::state::{Change, InstanceEntry};
-use super::{Cluster, view};
+use super::told::Told;
 
 /// Changes that come together are sent together.
 const DEBOUNCE: Duration = Duration::from_millis(3);
@@ -44,6 +45,7 @@ pub(crate) async fn run(
     out: mpsc::Sender<v1::ControllerMessage>,
 ) {
     let id = register.instance_id.clone();
+    let takes_changes = register.takes_table_changes;
     let (registration, outbox, role) = match open(&cluster, register).await {
         Ok(opened) => opened,
         Err(reason) => {
@@ -60,10 +62,10 @@ pub(crate) async fn run(
             () = out.closed() => return,
         }
     }
-    let mut sent = BTreeSet::new();
+    let mut told = Told::new(id.clone(), role, takes_changes);
     // What is pending is in the snapshot, requests excepted.
     let requests = outbox.take().requests;
-    let snapshot = snapshot(&cluster, &id, role, &mut sent);
+    let snapshot = told.snapshot(&cluster);
     if out.send(message(controller_message::Message::Snapshot(snapshot))).await.is_err() {
         return;
     }
@@ -84,6 +86,10 @@ pub(crate) async fn run(
                         cluster.report(&id, registration.session, report.segments);
                     }
                     Some(instance_message::Message::Reply(reply)) => outbox.reply(reply),
+                    Some(instance_message::Message::Resync(resync)) => {
+                        tracing::info!(instance = id, tables = resync.tables.join(", "), "sent whole once more");
+                        outbox.whole_tables(resync.tables);
+                    }
                     Some(instance_message::Message::Heartbeat(_)) | None => {}
                     Some(instance_message::Message::Register(_)) => {
                         tracing::warn!(instance = id, "a second registration in one session; the session is ended");
@@ -93,7 +99,7 @@ pub(crate) async fn run(
             }
             () = outbox.wake.notified() => {
                 tokio::time::sleep(DEBOUNCE).await;
-                if flush(&cluster, &id, role, &outbox, &mut sent, &out).await.is_err() {
+                if flush(&cluster, &outbox, &mut told, &out).await.is_err() {
                     break;
                 }
             }
@@ -154,7 +160,15 @@ async fn open(cluster: &Arc<Cluster>, register: v1::Register) -> Result<(Registr
             if role == Role::Server {
                 entry.admin_port = if admin_port == 0 { -1 } else { i32::from(admin_port) };
             }
-            let changes = if known == Some(&entry) { Vec::new() } else { vec![Change::PutInstance(entry)] };
+            // A broker begins to answer for the tables of its tags when it joins. What it ceases to answer for is for
+            // operators to say.
+            let mut changes = match role {
+                Role::Broker => state.follow_tags(&entry.id, &entry.tags, true).0,
+                _ => Vec::new(),
+            };
+            if known != Some(&entry) {
+                changes.push(Change::PutInstance(entry));
+            }
             Ok((changes, ()))
         })
         .await;
@@ -184,83 +198,18 @@ fn join_tags(role: model::InstanceRole, isolation: bool) -> Vec<String> {
     }
 }
 
-fn snapshot(cluster: &Cluster, id: &str, role: Role, sent: &mut BTreeSet<String>) -> v1::Snapshot {
-    let state = cluster.read();
-    let live = cluster.live();
-    let tables: Vec<v1::Table> = match role {
-        Role::Server => state.tables.keys().filter_map(|name| view::table_for_server(&state, name, id)).collect(),
-        Role::Broker => {
-            state.tables.keys().filter_map(|name| view::table_for_broker(&state, &live, name, id)).collect()
-        }
-        Role::Minion | Role::Unspecified => Vec::new(),
-    };
-    sent.extend(tables.iter().map(|table| table.name.clone()));
-    let instances = if role == Role::Broker {
-        let servers = state.instances.values().filter(|instance| instance.role == "SERVER");
-        servers.map(|entry| view::instance(entry, live.is_live(&entry.id))).collect()
-    } else {
-        Vec::new()
-    };
-    v1::Snapshot {
-        lease_ms: cluster.config.lease.as_millis() as u64,
-        tables,
-        instances,
-        cluster_configs: state.configs.clone().into_iter().collect(),
-    }
-}
-
 /// Sends what is pending. An error means that the session is over.
 async fn flush(
     cluster: &Cluster,
-    id: &str,
-    role: Role,
     outbox: &Outbox,
-    sent: &mut BTreeSet<String>,
+    told: &mut Told,
     out: &mpsc::Sender<v1::ControllerMessage>,
 ) -> Result<(), mpsc::error::SendError<v1::ControllerMessage>> {
     let pending = outbox.take();
     if pending.is_empty() {
         return Ok(());
     }
-    let update = {
-        let state = cluster.read();
-        let live = cluster.live();
-        let mut update = v1::Update::default();
-        for name in &pending.tables {
-            let table = match role {
-                Role::Server => view::table_for_server(&state, name, id),
-                Role::Broker => view::table_for_broker(&state, &live, name, id),
-                Role::Minion | Role::Unspecified => None,
-            };
-            match table {
-                Some(table) => {
-                    sent.insert(name.clone());
-                    update.tables.push(table);
-                }
-                None => {
-                    if sent.remove(name) {
-                        update.removed_tables.push(name.clone());
-                    }
-                }
-            }
-        }
-        if role == Role::Broker {
-            for instance in &pending.instances {
-                match state.instances.get(instance) {
-                    Some(entry) if entry.role == "SERVER" => {
-                        update.instances.push(view::instance(entry, live.is_live(instance)));
-                    }
-                    Some(_) => {}
-                    None => update.removed_instances.push(instance.clone()),
-                }
-            }
-        }
-        if pending.configs {
-            update.cluster_configs_changed = true;
-            update.cluster_configs = state.configs.clone().into_iter().collect();
-        }
-        update
-    };
+    let update = told.update(cluster, &pending);
     if update != v1::Update::default() {
         out.send(message(controller_message::Message::Update(update))).await?;
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::lineage::Lineage;
 use super::outbox::{TableTouch, TableTouches, touch};
+use crate::jobs::Job;
 
 /// A schema with the JSON that clients read back.
 #[derive(Clone, Debug)]
@@ -228,6 +229,8 @@ pub struct State {
     pub configs: BTreeMap<String, String>,
     /// By path in the deep store.
     pub tombstones: BTreeMap<String, Tombstone>,
+    /// Reloads, by id.
+    pub jobs: BTreeMap<String, Job>,
     /// By name.
     pub instance_partitions: BTreeMap<String, InstancePartitions>,
     /// Brokers that answer for a table, by its name with type. It follows tags only when it is told to.
@@ -254,6 +257,8 @@ pub enum Change {
         table: String,
         segment: String,
     },
+    PutJob(Job),
+    RemoveJob(String),
     PutLineage {
         table: String,
         lineage: Lineage,
@@ -339,6 +344,12 @@ impl State {
                     found.version = self.version;
                     touch(&mut touched.tables, table, TableTouch::record(segment));
                 }
+            }
+            Change::PutJob(job) => {
+                self.jobs.insert(job.id.clone(), job);
+            }
+            Change::RemoveJob(id) => {
+                self.jobs.remove(&id);
             }
             Change::PutLineage { table, lineage } => {
                 if let Some(found) = self.tables.get_mut(&table) {

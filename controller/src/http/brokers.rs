@@ -10,8 +10,8 @@ use service::http::Json;
 use utoipa_axum::routes;
 
 use super::params::Params;
-use super::{App, Routes, resolve};
-use crate::cluster::{self, InstanceEntry};
+use super::{App, Routes, answer, resolve};
+use crate::cluster::{self, Change, InstanceEntry};
 use crate::error::Error;
 
 pub(crate) fn routes() -> Routes {
@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(table_v2))
         .routes(routes!(live_by_table))
         .routes(routes!(live_of_table))
+        .routes(routes!(rate_limiting))
 }
 
 /// An instance as `/v2` and `/tables/livebrokers` show it.
@@ -55,16 +56,35 @@ impl Form {
     }
 }
 
-/// Brokers with a tag, all or only those in a state.
-fn with_tag(app: &App, state: &cluster::State, tag: &str, params: &Params) -> Vec<InstanceEntry> {
-    let live = app.cluster.live_ids();
-    let brokers = state.instances_with_tag(tag).into_iter().filter(|instance| instance.role == "BROKER");
-    let chosen = brokers.filter(|broker| match params.get("state") {
-        Some("ONLINE") => live.contains(&broker.id),
-        Some("OFFLINE") => !live.contains(&broker.id),
-        _ => true,
-    });
-    chosen.cloned().collect()
+/// Which brokers are asked for: all, or only those in a state.
+struct Chosen<'a> {
+    state: Option<&'a str>,
+    live: BTreeSet<String>,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(app: &App, params: &'a Params) -> Self {
+        Self { state: params.get("state"), live: app.cluster.live_ids() }
+    }
+
+    fn holds(&self, broker: &str) -> bool {
+        match self.state {
+            Some("ONLINE") => self.live.contains(broker),
+            Some("OFFLINE") => !self.live.contains(broker),
+            _ => true,
+        }
+    }
+
+    fn with_tag(&self, state: &cluster::State, tag: &str) -> Vec<InstanceEntry> {
+        let brokers = state.instances_with_tag(tag).into_iter().filter(|instance| instance.role == "BROKER");
+        brokers.filter(|broker| self.holds(&broker.id)).cloned().collect()
+    }
+
+    /// Those that answer for a table.
+    fn of_table(&self, state: &cluster::State, table: &str) -> Vec<InstanceEntry> {
+        let ids = state.broker_resource.get(table).into_iter().flatten().filter(|id| self.holds(id));
+        ids.filter_map(|id| state.instances.get(id)).cloned().collect()
+    }
 }
 
 fn by_tenant(app: &App, params: &Params, form: Form) -> BTreeMap<String, Value> {
@@ -72,17 +92,18 @@ fn by_tenant(app: &App, params: &Params, form: Form) -> BTreeMap<String, Value> 
     let brokers = state.instances.values().filter(|instance| instance.role == "BROKER");
     let tags = brokers.flat_map(|broker| broker.tags.iter().filter_map(|tag| tag.strip_suffix("_BROKER")));
     let tenants: BTreeSet<String> = tags.map(str::to_owned).collect();
-    let render = |tenant: &String| form.render(&with_tag(app, &state, &format!("{tenant}_BROKER"), params));
+    let chosen = Chosen::new(app, params);
+    let render = |tenant: &String| form.render(&chosen.with_tag(&state, &format!("{tenant}_BROKER")));
     tenants.iter().map(|tenant| (tenant.clone(), render(tenant))).collect()
 }
 
 fn by_table(app: &App, params: &Params, form: Form) -> BTreeMap<String, Value> {
     let state = app.cluster.read();
+    let chosen = Chosen::new(app, params);
     let mut found = BTreeMap::new();
-    for table in state.tables.values() {
+    for (name, table) in &state.tables {
         let raw = table.entry.config.raw_name().to_string();
-        let tag = cluster::broker_tag(&table.entry.config);
-        found.entry(raw).or_insert_with(|| form.render(&with_tag(app, &state, &tag, params)));
+        found.entry(raw).or_insert_with(|| form.render(&chosen.of_table(&state, name)));
     }
     found
 }
@@ -93,17 +114,17 @@ fn of_tenant(app: &App, tenant: &str, params: &Params, form: Form) -> Result<Jso
     if state.instances_with_tag(&tag).is_empty() {
         return Err(Error::NotFound(format!("Tenant '{tenant}' not found.")).into());
     }
-    Ok(Json::new(form.render(&with_tag(app, &state, &tag, params))))
+    Ok(Json::new(form.render(&Chosen::new(app, params).with_tag(&state, &tag))))
 }
 
 fn of_table(app: &App, name: &str, params: &Params, form: Form) -> Result<Json<Value>, ApiError> {
     let table_type = params.table_type("type")?;
     let state = app.cluster.read();
     let names = resolve::tables(&state, name, table_type)?;
+    let chosen = Chosen::new(app, params);
     let mut found: BTreeMap<String, InstanceEntry> = BTreeMap::new();
-    for table in names.iter().filter_map(|name| state.table(name)) {
-        let tag = cluster::broker_tag(&table.entry.config);
-        found.extend(with_tag(app, &state, &tag, params).into_iter().map(|broker| (broker.id.clone(), broker)));
+    for name in &names {
+        found.extend(chosen.of_table(&state, name).into_iter().map(|broker| (broker.id.clone(), broker)));
     }
     let brokers: Vec<InstanceEntry> = found.into_values().collect();
     Ok(Json::new(form.render(&brokers)))
@@ -219,4 +240,32 @@ async fn live_of_table(State(app): State<Arc<App>>, Path(name): Path<String>) ->
         ids.extend(app.cluster.live_brokers_of(table, &state).into_iter().map(|broker| broker.id));
     }
     Ok(Json::new(json!(ids)))
+}
+
+/// Makes a broker hold query quotas, or not
+#[utoipa::path(post, path = "/brokers/instances/{instanceName}/qps", tag = "Broker", params(("instanceName" = String, Path), ("state" = String, Query, description = "ENABLE or DISABLE")), responses((status = 200), (status = 400), (status = 404)))]
+async fn rate_limiting(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    if !id.starts_with("Broker_") {
+        return Err(Error::Invalid(format!("'{id}' is not a valid broker instance name.")).into());
+    }
+    let wanted = params.get("state").unwrap_or("null").to_ascii_uppercase();
+    if !matches!(wanted.as_str(), "ENABLE" | "DISABLE") {
+        return Err(Error::Invalid(format!("Invalid query quota state: {wanted}")).into());
+    }
+    let missing = || Error::NotFound(format!("Instance '{id}' not found."));
+    if !app.cluster.live_ids().contains(&id) {
+        return Err(missing().into());
+    }
+    app.cluster
+        .write(|state| {
+            let known = state.instances.get(&id).ok_or_else(missing)?;
+            let entry = InstanceEntry { query_rate_limit_disabled: wanted == "DISABLE", ..known.clone() };
+            Ok((vec![Change::PutInstance(entry)], ()))
+        })
+        .await?;
+    Ok(answer::status(format!("Set query rate limiting to: {wanted} for all tables in broker: {id}")))
 }

@@ -1,4 +1,4 @@
-//! `/cluster/…`: name and configuration of the cluster; `/leader/…`, `/databases`.
+//! `/cluster/…`: name and configuration of the cluster; `/leader/…`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,6 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(delete_config))
         .routes(routes!(leaders))
         .routes(routes!(leader))
-        .routes(routes!(databases))
 }
 
 /// Name of the cluster
@@ -103,14 +102,4 @@ async fn leaders(State(app): State<Arc<App>>) -> Json<Value> {
 async fn leader(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, ApiError> {
     resolve::split(&name, None)?;
     Ok(leader_entries(&app, vec![name]))
-}
-
-/// Names of databases
-#[utoipa::path(get, path = "/databases", tag = "Database", responses((status = 200)))]
-async fn databases(State(app): State<Arc<App>>) -> Json<Value> {
-    let state = app.cluster.read();
-    let mut names = std::collections::BTreeSet::from(["default".to_owned()]);
-    let prefixes = state.tables.keys().filter_map(|name| name.split_once('.').map(|(database, _)| database));
-    names.extend(prefixes.map(str::to_owned));
-    Json::new(json!(names))
 }

@@ -109,20 +109,5 @@ async fn invalid_configs() -> Json<Value> {
 /// What this process runs on and with
 #[utoipa::path(get, path = "/appconfigs", tag = "AppConfigs", responses((status = 200)))]
 async fn app_configs(State(app): State<Arc<App>>) -> Json<Value> {
-    let config = &app.cluster.config;
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Json::new(json!({
-        "systemConfig": {
-            "arch": std::env::consts::ARCH,
-            "name": std::env::consts::OS,
-            "version": service::VERSION,
-            "availableProcessors": processors,
-        },
-        "pinotConfig": {
-            "controller.host": config.host,
-            "controller.port": config.port.to_string(),
-            "controller.data.dir": config.data_dir,
-            "controller.helix.cluster.name": config.cluster_name,
-        },
-    }))
+    Json::new(service::app_configs::document(&app.cluster.config.shown))
 }

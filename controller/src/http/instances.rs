@@ -1,9 +1,11 @@
 //! `/instances`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use bytes::Bytes;
+use model::names::Names;
 use serde_json::{Value, json};
 use service::ApiError;
 use service::http::Json;
@@ -11,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::params::{Params, parse_json};
 use super::{App, Routes, answer};
-use crate::cluster::{Change, InstanceEntry};
+use crate::cluster::{self, Change, InstanceEntry};
 use crate::error::Error;
 
 pub(crate) fn routes() -> Routes {
@@ -20,6 +22,7 @@ pub(crate) fn routes() -> Routes {
         .routes(routes!(live))
         .routes(routes!(get, update, delete))
         .routes(routes!(update_tags))
+        .routes(routes!(update_broker_resource))
         .routes(routes!(put_state, post_state))
 }
 
@@ -107,6 +110,7 @@ fn read(body: &[u8]) -> Result<InstanceEntry, ApiError> {
             .map(|port| if port == 0 { -1 } else { port })
             .ok_or_else(|| refuse(format!("'{key}' has to be a port"))),
     };
+    check_tags(&tags)?;
     let mut entry = InstanceEntry::new(id.to_string(), host.to_owned(), port, role.name(), tags);
     entry.pools = pools;
     entry.grpc_port = other_port("grpcPort")?;
@@ -121,128 +125,236 @@ fn read(body: &[u8]) -> Result<InstanceEntry, ApiError> {
     Ok(entry)
 }
 
+/// What a change of a broker's tags does to the tables that it answers for.
+fn follow(state: &cluster::State, entry: &InstanceEntry, known: Option<&InstanceEntry>) -> (Vec<Change>, String) {
+    let of_broker =
+        |tags: &[String]| -> BTreeSet<String> { tags.iter().filter(|tag| tag.ends_with("_BROKER")).cloned().collect() };
+    let new = of_broker(&entry.tags);
+    let same = known.map_or(new.is_empty(), |known| of_broker(&known.tags) == new);
+    if entry.role != "BROKER" || same {
+        return (Vec::new(), String::new());
+    }
+    let (changes, added, removed) = state.follow_tags(&entry.id, &entry.tags, false);
+    let mut text = format!(", and updated broker resource - tables added: {}", Names(&added));
+    if known.is_some() {
+        text.push_str(&format!(", tables removed: {}", Names(&removed)));
+    }
+    (changes, text)
+}
+
 /// Adds an instance before it joins
-#[utoipa::path(post, path = "/instances", tag = "Instance", request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 409)))]
-async fn add(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(post, path = "/instances", tag = "Instance", params(("updateBrokerResource" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 409)))]
+async fn add(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result<Json<Value>, ApiError> {
     let entry = read(&body)?;
     let id = entry.id.clone();
-    app.cluster
+    let with_brokers = params.flag("updateBrokerResource", false);
+    let text = app
+        .cluster
         .write(|state| {
             if state.instances.contains_key(&entry.id) {
-                return Err(Error::Conflict(format!("Instance {} already exists", entry.id)));
+                return Err(Error::Conflict(format!("Instance: {} already exists", entry.id)));
             }
-            Ok((vec![Change::PutInstance(entry)], ()))
+            let (mut changes, text) =
+                if with_brokers { follow(state, &entry, None) } else { (Vec::new(), String::new()) };
+            changes.push(Change::PutInstance(entry));
+            Ok((changes, text))
         })
         .await?;
-    Ok(answer::status(format!("Added instance: {id}")))
+    Ok(answer::status(format!("Added instance: {id}{text}")))
 }
 
 /// Replaces an instance's settings
-#[utoipa::path(put, path = "/instances/{instanceName}", tag = "Instance", params(("instanceName" = String, Path)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 404)))]
-async fn update(State(app): State<Arc<App>>, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, ApiError> {
+#[utoipa::path(put, path = "/instances/{instanceName}", tag = "Instance", params(("instanceName" = String, Path), ("updateBrokerResource" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 404)))]
+async fn update(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    params: Params,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
     let mut entry = read(&body)?;
     entry.id.clone_from(&id);
-    app.cluster
+    let with_brokers = params.flag("updateBrokerResource", false);
+    let text = app
+        .cluster
         .write(|state| {
             let known = find(state, &entry.id)?;
             entry.enabled = known.enabled;
-            Ok((vec![Change::PutInstance(entry)], ()))
+            // What kind of instance it is follows from its id, which stays.
+            entry.role.clone_from(&known.role);
+            entry.previous_tags.clone_from(&known.previous_tags);
+            entry.query_rate_limit_disabled = known.query_rate_limit_disabled;
+            let (mut changes, text) =
+                if with_brokers { follow(state, &entry, Some(known)) } else { (Vec::new(), String::new()) };
+            changes.push(Change::PutInstance(entry));
+            Ok((changes, text))
         })
         .await?;
-    Ok(answer::status(format!("Updated instance: {id}")))
+    Ok(answer::status(format!("Updated instance: {id}{text}")))
 }
 
-fn find<'a>(state: &'a crate::cluster::State, id: &str) -> Result<&'a InstanceEntry, Error> {
+fn find<'a>(state: &'a cluster::State, id: &str) -> Result<&'a InstanceEntry, Error> {
     let missing = || Error::NotFound(format!("Failed to find instance config for instance: {id}"));
     state.instances.get(id).ok_or_else(missing)
 }
 
 /// Replaces an instance's tags
-#[utoipa::path(put, path = "/instances/{instanceName}/updateTags", tag = "Instance", params(("instanceName" = String, Path), ("tags" = String, Query), ("updateBrokerResource" = Option<bool>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(put, path = "/instances/{instanceName}/updateTags", tag = "Instance", params(("instanceName" = String, Path), ("tags" = String, Query), ("updateBrokerResource" = Option<bool>, Query)), responses((status = 200), (status = 400), (status = 404)))]
 async fn update_tags(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
     let text = params.get("tags").ok_or_else(|| Error::Invalid("Must provide tags to update".to_owned()))?;
-    let tags: Vec<String> = text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect();
-    let shown = model::names::Names(&tags).to_string();
-    let mut message = format!("Updated tags: {shown} for instance: {id}");
-    let is_broker_update = params.flag("updateBrokerResource", false) && id.starts_with("Broker_");
-    let (added, removed) = app
+    let tags = split_tags(text)?;
+    let shown = Names(&tags).to_string();
+    let with_brokers = params.flag("updateBrokerResource", false);
+    let text = app
         .cluster
         .write(|state| {
             let known = find(state, &id)?;
-            let (mut added, mut removed) = (Vec::new(), Vec::new());
-            for (name, table) in &state.tables {
-                let tag = crate::cluster::broker_tag(&table.entry.config);
-                match (known.has_tag(&tag), tags.contains(&tag)) {
-                    (false, true) => added.push(name.clone()),
-                    (true, false) => removed.push(name.clone()),
-                    _ => {}
-                }
-            }
-            let entry = InstanceEntry { tags: tags.clone(), ..known.clone() };
-            Ok((vec![Change::PutInstance(entry)], (added, removed)))
+            let entry = InstanceEntry { tags, ..known.clone() };
+            let (mut changes, text) =
+                if with_brokers { follow(state, &entry, Some(known)) } else { (Vec::new(), String::new()) };
+            changes.push(Change::PutInstance(entry));
+            Ok((changes, text))
         })
         .await?;
-    if is_broker_update {
-        message.push_str(&format!(
-            ", and updated broker resource - tables added: {}, tables removed: {}",
-            model::names::Names(&added),
-            model::names::Names(&removed)
-        ));
-    }
-    Ok(answer::status(message))
+    Ok(answer::status(format!("Updated tags: {shown} for instance: {id}{text}")))
 }
 
-async fn set_state(app: &App, id: &str, wanted: &str) -> Result<(), ApiError> {
-    let missing = || Error::NotFound(format!("Instance '{id}' does not exist"));
-    if !app.cluster.read().instances.contains_key(id) {
-        return Err(missing().into());
+/// Makes a broker answer for exactly the tables that its tags say
+#[utoipa::path(post, path = "/instances/{instanceName}/updateBrokerResource", tag = "Instance", params(("instanceName" = String, Path)), responses((status = 200), (status = 400), (status = 404)))]
+async fn update_broker_resource(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    if !id.starts_with("Broker_") {
+        let message = format!("Cannot update broker resource for non-broker instance: {id}");
+        return Err(Error::Invalid(message).into());
     }
-    let enabled = match wanted {
-        "ENABLE" => true,
-        "DISABLE" => false,
-        _ => return Err(Error::Invalid(format!("Unknown state '{wanted}'")).into()),
-    };
-    if enabled && !app.cluster.live_ids().contains(id) {
-        return Err(Error::Internal(format!("Instance: {id} enable failed, timeout")).into());
-    }
-    app.cluster
+    let (added, removed) = app
+        .cluster
         .write(|state| {
-            let known = state.instances.get(id).ok_or_else(missing)?;
-            let entry = InstanceEntry { enabled, ..known.clone() };
-            Ok((vec![Change::PutInstance(entry)], ()))
+            let tags = find(state, &id)?.tags.clone();
+            let (changes, added, removed) = state.follow_tags(&id, &tags, false);
+            Ok((changes, (added, removed)))
         })
         .await?;
+    Ok(answer::status(format!(
+        "Updated broker resource for broker: {id} - tables added: {}, tables removed: {}",
+        Names(&added),
+        Names(&removed)
+    )))
+}
+
+/// Most tags of an instance, and bytes of one.
+const MAX_TAGS: usize = 1_000;
+const MAX_TAG: usize = 256;
+
+fn split_tags(text: &str) -> Result<Vec<String>, Error> {
+    let tags: Vec<String> = text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect();
+    check_tags(&tags)?;
+    Ok(tags)
+}
+
+pub(crate) fn check_tags(tags: &[String]) -> Result<(), Error> {
+    if tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.len() > MAX_TAG || tag.contains(char::is_control)) {
+        let message = format!("An instance has at most {MAX_TAGS} tags of {MAX_TAG} bytes, without control characters");
+        return Err(Error::Invalid(message));
+    }
     Ok(())
 }
 
-/// Enables or disables an instance
-#[utoipa::path(put, path = "/instances/{instanceName}/state", tag = "Instance", params(("instanceName" = String, Path), ("state" = String, Query, description = "ENABLE or DISABLE")), responses((status = 200), (status = 404)))]
+/// Enables or disables instances. Gives of each why it could not be, if so: one that is not live is enabled when it
+/// comes back, which is not waited for.
+pub(super) async fn set_enabled(
+    app: &App,
+    ids: &BTreeSet<String>,
+    enabled: bool,
+) -> Result<BTreeMap<String, Option<String>>, Error> {
+    let live = app.cluster.live_ids();
+    app.cluster
+        .write(|state| {
+            let known = ids.iter().filter_map(|id| state.instances.get(id));
+            let changed = known.filter(|entry| entry.enabled != enabled || (enabled && entry.previous_tags.is_some()));
+            let changes = changed.map(|entry| {
+                let mut entry = InstanceEntry { enabled, ..entry.clone() };
+                // A minion that was drained takes its tags back.
+                if let Some(tags) = entry.previous_tags.take_if(|_| enabled) {
+                    entry.tags = tags;
+                }
+                Change::PutInstance(entry)
+            });
+            Ok((changes.collect(), ()))
+        })
+        .await?;
+    let failed =
+        |id: &String| (enabled && !live.contains(id)).then(|| format!("Instance: {id} enable failed, timeout"));
+    Ok(ids.iter().map(|id| (id.clone(), failed(id))).collect())
+}
+
+async fn set_state(app: &App, id: &str, wanted: &str) -> Result<(), Error> {
+    let enabled = match wanted {
+        "ENABLE" => true,
+        "DISABLE" => false,
+        "DRAIN" => return drain(app, id).await,
+        _ => return Err(Error::Invalid(format!("Unknown state '{wanted}'; expected ENABLE, DISABLE or DRAIN"))),
+    };
+    let outcome = set_enabled(app, &BTreeSet::from([id.to_owned()]), enabled).await?;
+    match outcome.into_values().flatten().next() {
+        Some(reason) => Err(Error::Internal(format!("Failed to enable instance '{id}': {reason}"))),
+        None => Ok(()),
+    }
+}
+
+const DRAINED: &str = "minion_drained";
+
+/// Takes a minion's tags away until it is enabled again, so that it is given no more tasks.
+async fn drain(app: &App, id: &str) -> Result<(), Error> {
+    app.cluster
+        .write(|state| {
+            let known = find(state, id)?;
+            if known.role != "MINION" {
+                let message = format!("DRAIN state only applies to minion instances. Instance '{id}' is not a minion.");
+                return Err(Error::Invalid(message));
+            }
+            if known.has_tag(DRAINED) {
+                let message = format!("Failed to drain minion instance '{id}': it is already drained");
+                return Err(Error::Internal(message));
+            }
+            let mut entry = known.clone();
+            entry.previous_tags = Some(std::mem::replace(&mut entry.tags, vec![DRAINED.to_owned()]));
+            Ok((vec![Change::PutInstance(entry)], ()))
+        })
+        .await
+}
+
+/// Enables or disables an instance, or drains a minion
+#[utoipa::path(put, path = "/instances/{instanceName}/state", tag = "Instance", params(("instanceName" = String, Path), ("state" = String, Query, description = "ENABLE, DISABLE, or for minions DRAIN")), responses((status = 200), (status = 400), (status = 404), (status = 500)))]
 async fn put_state(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
+    if !app.cluster.read().instances.contains_key(&id) {
+        return Err(Error::NotFound(format!("Instance '{id}' does not exist")).into());
+    }
     let wanted = params.get("state").unwrap_or("null").to_ascii_uppercase();
     set_state(&app, &id, &wanted).await?;
     Ok(answer::status(format!("Request to {wanted} instance '{id}' is successful")))
 }
 
 /// Enables, disables or drops an instance
-#[utoipa::path(post, path = "/instances/{instanceName}/state", tag = "Instance", params(("instanceName" = String, Path)), request_body(content = String, content_type = "text/plain"), responses((status = 200), (status = 404)))]
-async fn post_state(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    body: String,
-) -> Result<Json<Value>, ApiError> {
-    let wanted = body.trim().to_ascii_uppercase();
-    if wanted == "DROP" {
-        drop_instance(&app, &id).await?;
-    } else {
-        set_state(&app, &id, &wanted).await?;
+#[utoipa::path(post, path = "/instances/{instanceName}/state", tag = "Instance", params(("instanceName" = String, Path)), request_body(content = String, content_type = "text/plain", description = "ENABLE, DISABLE or DROP"), responses((status = 200), (status = 400), (status = 404), (status = 409), (status = 500)))]
+async fn post_state(State(app): State<Arc<App>>, Path(id): Path<String>, body: Bytes) -> Result<Json<Value>, ApiError> {
+    if !app.cluster.read().instances.contains_key(&id) {
+        return Err(Error::NotFound(format!("Instance {id} not found")).into());
+    }
+    let wanted = String::from_utf8_lossy(&body).trim().to_ascii_uppercase();
+    match wanted.as_str() {
+        "DROP" => drop_instance(&app, &id).await?,
+        "ENABLE" | "DISABLE" => set_state(&app, &id, &wanted).await?,
+        _ => {
+            let shown: String = wanted.chars().take(100).collect();
+            return Err(Error::Invalid(format!("Unknown state {shown} for instance request")).into());
+        }
     }
     Ok(answer::status(format!("Request to {} instance {id} is successful", wanted.to_ascii_lowercase())))
 }
@@ -254,21 +366,29 @@ async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<J
     Ok(answer::status("Successfully dropped instance"))
 }
 
+/// Why an instance cannot be dropped: codes with sentences.
+pub(super) fn drop_issues(app: &App, state: &cluster::State, id: &str) -> Vec<(&'static str, String)> {
+    let mut issues = Vec::new();
+    if app.cluster.live_ids().contains(id) {
+        issues.push(("IS_ALIVE", format!("Instance {id} is still live")));
+    }
+    let in_brokers = state.broker_resource.values().any(|brokers| brokers.contains(id));
+    let holds = |table: &cluster::Table| table.segments.values().any(|segment| segment.ideal.contains_key(id));
+    let held = state.tables.iter().filter(|(_, table)| holds(table)).map(|(name, _)| name.as_str());
+    for resource in in_brokers.then_some("brokerResource").into_iter().chain(held) {
+        issues.push(("CONTAINS_RESOURCE", format!("Instance {id} exists in ideal state for {resource}")));
+    }
+    issues
+}
+
 async fn drop_instance(app: &App, id: &str) -> Result<(), Error> {
-    let live = app.cluster.live_ids();
     app.cluster
         .write(|state| {
             if !state.instances.contains_key(id) {
                 return Err(Error::NotFound(format!("Instance {id} not found")));
             }
-            if live.contains(id) {
-                return Err(Error::Conflict(format!("Failed to drop instance {id} - Instance {id} is still live")));
-            }
-            let holder = state.tables.iter().find(|(_, t)| t.segments.values().any(|s| s.ideal.contains_key(id)));
-            if let Some((table, _)) = holder {
-                return Err(Error::Conflict(format!(
-                    "Failed to drop instance {id} - Instance {id} exists in ideal state for {table}"
-                )));
+            if let Some((_, reason)) = drop_issues(app, state, id).into_iter().next() {
+                return Err(Error::Conflict(format!("Failed to drop instance {id} - {reason}")));
             }
             Ok((vec![Change::RemoveInstance(id.to_owned())], ()))
         })

@@ -14,14 +14,18 @@ mod instance_partitions;
 mod instance_logs;
 mod instances;
 mod minions;
+mod lineage;
 mod multipart;
 mod params;
 mod periodic_tasks;
 mod queries;
 mod resolve;
 mod schemas;
+mod segment_deletes;
 mod segment_files;
 mod segment_info;
+mod segment_reloads;
+mod segment_upkeep;
 mod segments;
 mod server_info;
 mod servers;
@@ -104,6 +108,10 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .merge(segment_info::routes())
         .merge(segment_files::routes())
         .merge(upload::routes())
+        .merge(segment_deletes::routes())
+        .merge(segment_reloads::routes())
+        .merge(segment_upkeep::routes())
+        .merge(lineage::routes())
         .merge(server_info::routes())
         .merge(ingest::routes())
         .merge(instances::routes())

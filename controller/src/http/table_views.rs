@@ -180,19 +180,29 @@ async fn instances(
     Ok(Json::new(json!({ "tableName": name, "brokers": brokers, "server": servers })))
 }
 
-/// Nothing to do: brokers always serve the tables that their tags say
+/// Makes exactly the brokers of a table's tenant answer for it
 #[utoipa::path(post, path = "/tables/{tableName}/rebuildBrokerResourceFromHelixTags", tag = "Table", params(("tableName" = String, Path)), responses((status = 200), (status = 400)))]
 async fn rebuild_broker_resource(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let known = app.cluster.read().tables.contains_key(&name);
-    if !known {
-        return Err(
-            Error::Invalid(format!("Invalid table configuration for table {name}. Table does not exist")).into()
-        );
-    }
-    Ok(answer::status(format!("Broker resource is not rebuilt because ideal state is the same for table: {name}")))
+    let rebuilt = app
+        .cluster
+        .write(|state| {
+            if state.table(&name).is_none() {
+                let message = format!("Invalid table configuration for table {name}. Table does not exist");
+                return Err(Error::Invalid(message));
+            }
+            let changes: Vec<cluster::Change> = state.rebuild_brokers(&name).into_iter().collect();
+            let rebuilt = !changes.is_empty();
+            Ok((changes, rebuilt))
+        })
+        .await?;
+    Ok(answer::status(if rebuilt {
+        format!("Rebuilt brokerResource for table: {name}")
+    } else {
+        format!("Broker resource is not rebuilt because ideal state is the same for table: {name}")
+    }))
 }
 
 /// Jobs that ran on a table

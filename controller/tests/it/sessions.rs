@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use metadata::MemoryStore;
 use proto::session::{ClusterClient, GrpcClusterClient};
-use proto::v1::{Role, SegmentState, StateReport, controller_message::Message, instance_message};
+use proto::v1::{self, Role, SegmentState, StateReport, controller_message::Message, instance_message};
 use serde_json::json;
 
 use crate::cluster::{Cluster, FakeServer, next, register, send};
@@ -72,6 +72,53 @@ async fn a_broker_is_told_what_changes() {
                 break;
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn one_segment_more_is_told_as_such() {
+    for (cluster, client) in clients().await {
+        let server = FakeServer::join(Arc::clone(&client), "Server_h_8098", 8098).await;
+        let mut register = register("Broker_h_8099", Role::Broker, 8099);
+        register.takes_table_changes = true;
+        let mut broker = client.connect(register).await.unwrap();
+        let Message::Snapshot(_) = next(&mut broker).await else { panic!("no snapshot") };
+        cluster.table("t").await;
+        let mut held = loop {
+            let Message::Update(update) = next(&mut broker).await else { panic!("no update") };
+            if let Some(table) = update.tables.into_iter().next() {
+                break table.revision;
+            }
+        };
+        for rows in ["a,n\nx,1\n", "a,n\nx,2\ny,3\n"] {
+            assert_eq!(cluster.upload("t_OFFLINE", "x.csv", rows).await.0, 200);
+            let mut shown = Vec::new();
+            while shown.iter().all(|state: &String| state != "ONLINE") {
+                let Message::Update(update) = next(&mut broker).await else { panic!("no update") };
+                assert!(update.tables.is_empty(), "the table is sent whole: {update:?}");
+                for change in update.table_changes {
+                    assert_eq!((change.base_revision, change.revision), (held, held + 1));
+                    held = change.revision;
+                    assert!(change.segments.len() <= 1 && change.removed_segments.is_empty());
+                    shown.extend(change.segments.into_iter().flat_map(|segment| segment.replicas.into_values()));
+                    shown.extend(change.replicas.into_iter().flat_map(|segment| segment.replicas.into_values()));
+                }
+            }
+        }
+        // A broker that has lost the thread is sent everything.
+        let resync = v1::Resync { tables: vec!["t_OFFLINE".to_owned()] };
+        send(&broker.sender, instance_message::Message::Resync(resync)).await;
+        let Message::Update(update) = next(&mut broker).await else { panic!("no update") };
+        assert_eq!((update.tables[0].segments.len(), update.tables[0].revision), (2, held + 1));
+        // A server that goes takes its replicas with it, and nothing else is said.
+        drop(server);
+        let Message::Update(update) = next(&mut broker).await else { panic!("no update") };
+        let change = &update.table_changes[0];
+        assert!(change.segments.is_empty() && change.replicas.len() == 2, "{change:?}");
+        assert!(change.replicas.iter().all(|segment| segment.replicas.is_empty()));
+        let (_, answer) = cluster.ask("DELETE", "/segments/t?type=OFFLINE&retention=0d", None).await;
+        let Message::Update(update) = next(&mut broker).await else { panic!("no update") };
+        assert_eq!(update.table_changes[0].removed_segments.len(), 2, "{answer}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The session with the controller.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,10 +10,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use proto::{SessionError, SessionHandler, v1};
 use tokio::sync::Notify;
 
-use crate::segments::{Assignment, ReportedState, SegmentManager, SegmentReport, TableAssignment, Target, Wanted};
+use crate::segments::{
+    Assignment, ReportedState, SegmentManager, SegmentReport, TableAssignment, TableChange, Target, Wanted,
+};
 
 /// What a registration says of this instance.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct ControllerSession {
     /// A snapshot has been applied, or the first attempt to get one failed.
     attempted: Notify,
     attempted_once: AtomicBool,
+    /// Which of the controller's messages about a table is applied; changes build on it.
+    revisions: Mutex<HashMap<String, u64>>,
 }
 
 impl ControllerSession {
@@ -44,6 +50,7 @@ impl ControllerSession {
             connected: AtomicBool::new(false),
             attempted: Notify::new(),
             attempted_once: AtomicBool::new(false),
+            revisions: Mutex::default(),
         }
     }
 
@@ -105,27 +112,45 @@ impl SessionHandler for ControllerSession {
             incarnation: self.identity.incarnation.clone(),
             segments: self.segments.held().into_iter().map(segment_state).collect(),
             version: service::VERSION.to_owned(),
+            takes_table_changes: true,
         }
     }
 
     async fn snapshot(&self, snapshot: v1::Snapshot) {
         let mut assignment = Assignment::new();
+        let mut revisions = HashMap::new();
         for table in snapshot.tables {
+            revisions.insert(table.name.clone(), table.revision);
             let (name, table) = table_assignment(table);
             assignment.insert(name, table);
         }
+        *self.revisions.lock() = revisions;
         self.segments.forget_unassigned(&assignment).await;
         self.segments.replace(assignment);
     }
 
-    async fn update(&self, update: v1::Update) {
+    async fn update(&self, update: v1::Update) -> Vec<String> {
+        let mut unknown = Vec::new();
+        let mut revisions = self.revisions.lock();
         for name in &update.removed_tables {
+            revisions.remove(name);
             self.segments.remove_table(name);
         }
         for table in update.tables {
+            revisions.insert(table.name.clone(), table.revision);
             let (name, table) = table_assignment(table);
             self.segments.put_table(&name, table);
         }
+        for change in update.table_changes {
+            let builds_on_it = revisions.get(&change.name) == Some(&change.base_revision);
+            let (name, revision) = (change.name.clone(), change.revision);
+            if builds_on_it && self.segments.change_table(&name, table_change(change)) {
+                revisions.insert(name, revision);
+            } else {
+                unknown.push(name);
+            }
+        }
+        unknown
     }
 
     async fn request(&self, request: v1::Request) -> v1::RequestReply {
@@ -159,12 +184,22 @@ impl SessionHandler for ControllerSession {
     }
 }
 
+fn wanted(segment: v1::Segment) -> (String, Arc<Wanted>) {
+    let wanted =
+        Wanted { target: Target::parse(&segment.target), crc: segment.crc, metadata_json: segment.metadata_json };
+    (segment.name, Arc::new(wanted))
+}
+
+fn table_change(change: v1::TableChange) -> TableChange {
+    TableChange {
+        version: change.version,
+        put: change.segments.into_iter().map(wanted).collect(),
+        removed: change.removed_segments,
+    }
+}
+
 fn table_assignment(table: v1::Table) -> (String, TableAssignment) {
-    let segments = table.segments.into_iter().map(|segment| {
-        let wanted =
-            Wanted { target: Target::parse(&segment.target), crc: segment.crc, metadata_json: segment.metadata_json };
-        (segment.name, wanted)
-    });
+    let segments = table.segments.into_iter().map(wanted);
     let assignment = TableAssignment {
         version: table.version,
         enabled: table.enabled,

@@ -14,12 +14,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use service::{Backoff, Tasks};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
-    assignment::{Assignment, LocalCopy, TableAssignment, Target, Wanted},
+    assignment::{Assignment, TableAssignment, TableChange, Target, Wanted},
+    local_copy::{Change, LocalCopy},
     registry::{Failure, Loaded, Table, TableInfo, Tables},
     reports::{ReportedState, Reports, SegmentReport},
 };
@@ -67,7 +68,7 @@ type Key = (Arc<str>, Arc<str>);
 #[derive(Default)]
 struct Goal {
     /// `None`: to be dropped.
-    wanted: Option<Wanted>,
+    wanted: Option<Arc<Wanted>>,
     /// Counts changes of `wanted`, so that a worker sees them.
     generation: u64,
     working: bool,
@@ -78,6 +79,8 @@ struct Goal {
 #[derive(Default)]
 struct State {
     assignment: Assignment,
+    /// What has changed since the copy on disk was written last.
+    unsaved: Vec<Change>,
     goals: BTreeMap<Key, Goal>,
     workers: usize,
 }
@@ -94,6 +97,8 @@ pub struct SegmentManager {
     /// How often the assignment has changed, and which of these changes the copy on disk has.
     changes: AtomicU64,
     saved: watch::Sender<u64>,
+    /// One write of the copy at a time: it holds changes in their order.
+    saving: tokio::sync::Mutex<()>,
     /// The assignment differs from the copy on disk.
     unsaved: Notify,
     /// A worker has ended.
@@ -121,6 +126,7 @@ impl SegmentManager {
             state: Mutex::default(),
             changes: AtomicU64::new(0),
             saved: watch::Sender::new(0),
+            saving: tokio::sync::Mutex::new(()),
             unsaved: Notify::new(),
             settled: Notify::new(),
         });
@@ -164,9 +170,40 @@ impl SegmentManager {
         }
         for (segment, wanted) in &assigned.segments {
             let key = (Arc::clone(&table.name), Arc::from(segment.as_str()));
-            self.set_goal(&mut state, key, Some(wanted.clone()));
+            self.set_goal(&mut state, key, Some(Arc::clone(wanted)));
         }
-        state.assignment.insert(name.to_owned(), assigned);
+        state.assignment.insert(name.to_owned(), assigned.clone());
+        self.changed(state, Change::Put(name.to_owned(), assigned));
+    }
+
+    /// Takes a change of some segments of a table. False when the table is not assigned here, or a name is none.
+    pub fn change_table(self: &Arc<Self>, name: &str, change: TableChange) -> bool {
+        let Some(table) = self.tables.get(name) else { return false };
+        if change.put.keys().any(|segment| model::SegmentName::parse(segment).is_err()) {
+            return false;
+        }
+        let mut state = self.state.lock();
+        match state.assignment.get_mut(name) {
+            Some(assigned) => assigned.apply(&change),
+            None => return false,
+        }
+        for segment in &change.removed {
+            let key: Key = (Arc::clone(&table.name), Arc::from(segment.as_str()));
+            if state.goals.contains_key(&key) {
+                self.set_goal(&mut state, key, None);
+            }
+        }
+        for (segment, wanted) in &change.put {
+            let key = (Arc::clone(&table.name), Arc::from(segment.as_str()));
+            self.set_goal(&mut state, key, Some(Arc::clone(wanted)));
+        }
+        self.changed(state, Change::Change(name.to_owned(), change));
+        true
+    }
+
+    /// The assignment has changed in memory; the copy on disk follows.
+    fn changed(&self, mut state: MutexGuard<'_, State>, change: Change) {
+        state.unsaved.push(change);
         self.changes.fetch_add(1, Ordering::AcqRel);
         drop(state);
         self.unsaved.notify_one();
@@ -176,6 +213,7 @@ impl SegmentManager {
     pub fn remove_table(self: &Arc<Self>, name: &str) {
         let mut state = self.state.lock();
         state.assignment.remove(name);
+        let change = Change::Remove(name.to_owned());
         let name: Arc<str> = Arc::from(name);
         let keys: Vec<Key> = keys_of(&state, &name).cloned().collect();
         if keys.is_empty() {
@@ -184,9 +222,7 @@ impl SegmentManager {
         for key in keys {
             self.set_goal(&mut state, key, None);
         }
-        self.changes.fetch_add(1, Ordering::AcqRel);
-        drop(state);
-        self.unsaved.notify_one();
+        self.changed(state, change);
     }
 
     /// Deletes files of segments that neither are assigned nor will be, such as those dropped while this server was
@@ -362,15 +398,29 @@ impl SegmentManager {
         }
     }
 
-    /// Writes the local copy now.
+    /// Brings the local copy up to date.
     pub async fn save(self: &Arc<Self>) {
-        let (assignment, changes) = {
-            let state = self.state.lock();
-            (state.assignment.clone(), self.changes.load(Ordering::Acquire))
+        let _one_at_a_time = self.saving.lock().await;
+        let (unsaved, changes) = {
+            let mut state = self.state.lock();
+            (std::mem::take(&mut state.unsaved), self.changes.load(Ordering::Acquire))
         };
-        let copy = self.copy.clone();
-        let stored = tokio::task::spawn_blocking(move || copy.store(&assignment)).await;
-        match stored {
+        let manager = Arc::clone(self);
+        let stored = tokio::task::spawn_blocking(move || {
+            let appended = !manager.copy.wants_whole() && {
+                let appended = manager.copy.append(&unsaved);
+                if let Err(error) = &appended {
+                    tracing::warn!(error = error.chain(), "the local copy of the assignment is written anew");
+                }
+                appended.is_ok()
+            };
+            if appended {
+                return Ok(());
+            }
+            let assignment = manager.state.lock().assignment.clone();
+            manager.copy.store(&assignment)
+        });
+        match stored.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(error = error.chain(), "the local copy of the assignment is behind"),
             Err(error) => tracing::error!(%error, "the local copy of the assignment is behind"),
@@ -399,7 +449,7 @@ impl SegmentManager {
         let _ = self.saved.subscribe().wait_for(|saved| *saved >= changes).await;
     }
 
-    fn set_goal(self: &Arc<Self>, state: &mut State, key: Key, wanted: Option<Wanted>) {
+    fn set_goal(self: &Arc<Self>, state: &mut State, key: Key, wanted: Option<Arc<Wanted>>) {
         let goal = match state.goals.entry(key.clone()) {
             Entry::Occupied(entry) => {
                 let goal = entry.into_mut();
@@ -431,7 +481,7 @@ impl SegmentManager {
                 let Some(goal) = state.goals.get(&key) else { return };
                 (goal.wanted.clone(), goal.generation, Arc::clone(&goal.changed))
             };
-            let outcome = self.step(&key, wanted.as_ref()).await;
+            let outcome = self.step(&key, wanted.as_deref()).await;
             if wanted.is_some() && outcome.is_ok() {
                 self.copy_is_current().await;
             }

@@ -235,6 +235,7 @@ pub fn table_with(segments: Vec<v1::Segment>, config: &str, schema: &str) -> v1:
         schema_json: schema.to_owned(),
         enabled: true,
         segments,
+        revision: 1,
     }
 }
 

@@ -22,7 +22,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("minion", &["model", "proto", "service"]),
     ("cli", &["model", "ingest", "jobs", "metadata", "proto", "service", "controller", "broker", "server", "minion"]),
     ("testkit", &["cli", "service"]),
-    ("benches", &["model", "functions", "aggregates", "query", "segment", "engine", "ingest", "connectors"]),
+    (
+        "benches",
+        &[
+            "model",
+            "functions",
+            "aggregates",
+            "query",
+            "segment",
+            "engine",
+            "ingest",
+            "connectors",
+            "controller",
+            "metadata",
+            "service",
+        ],
+    ),
 ];
 
 /// A dependency that costs much to build or to understand, and the only crates that may name it.

@@ -22,6 +22,8 @@ pub(super) struct Settings {
     pub ignore_empty_lines: bool,
     /// White space around a cell does not count.
     pub trim: bool,
+    /// What ends a record where it is no line break. Such a file has no lines: its records are counted instead.
+    pub separator: Option<Vec<u8>>,
     /// A record that cannot be read ends the load instead of being left out.
     pub stop_on_error: bool,
 }
@@ -33,17 +35,17 @@ struct Preset {
     null_string: Option<&'static str>,
 }
 
+const DEFAULT: Preset = Preset { delimiter: ',', quote: Some('"'), escape: None, null_string: None };
+
 fn preset(name: &str) -> Option<Preset> {
-    let comma = Preset { delimiter: ',', quote: Some('"'), escape: None, null_string: None };
-    Some(match name.to_ascii_uppercase().as_str() {
-        "" | "DEFAULT" | "CUSTOM" | "EXCEL" | "RFC4180" | "INFORMIX_UNLOAD_CSV" | "POSTGRESQL_CSV" | "MONGODB_CSV" => {
-            comma
-        }
-        "TDF" | "MONGODB_TSV" => Preset { delimiter: '\t', ..comma },
-        "MYSQL" | "POSTGRESQL_TEXT" => {
+    let comma = DEFAULT;
+    Some(match name.replace('_', "").to_ascii_uppercase().as_str() {
+        "" | "DEFAULT" | "CUSTOM" | "EXCEL" | "RFC4180" | "INFORMIXUNLOADCSV" | "POSTGRESQLCSV" | "MONGODBCSV" => comma,
+        "TDF" | "MONGODBTSV" => Preset { delimiter: '\t', ..comma },
+        "MYSQL" | "POSTGRESQLTEXT" => {
             Preset { delimiter: '\t', quote: None, escape: Some('\\'), null_string: Some("\\N") }
         }
-        "INFORMIX_UNLOAD" => Preset { delimiter: '|', escape: Some('\\'), ..comma },
+        "INFORMIXUNLOAD" => Preset { delimiter: '|', escape: Some('\\'), ..comma },
         "ORACLE" => Preset { escape: Some('\\'), null_string: Some("\\N"), ..comma },
         _ => return None,
     })
@@ -53,9 +55,14 @@ impl Settings {
     pub fn new(options: &ReadOptions) -> Result<Self, Error> {
         let text = |key: &str| options.properties.get(key).filter(|v| !v.is_empty());
         let format = text("fileFormat").map_or("", String::as_str);
-        let preset = preset(format).ok_or_else(|| {
-            invalid("fileFormat", format, "expected DEFAULT, CUSTOM, EXCEL, MYSQL, RFC4180, TDF, ORACLE, INFORMIX_UNLOAD, POSTGRESQL_CSV, POSTGRESQL_TEXT, MONGODB_CSV or MONGODB_TSV")
-        })?;
+        let preset = match preset(format) {
+            Some(preset) => preset,
+            // Configs in use name formats that never were any, such as CSV.
+            None => {
+                tracing::warn!("unknown fileFormat '{format}' of a CSV reader, reading as DEFAULT");
+                DEFAULT
+            }
+        };
         let character = |key: &str, default: Option<char>| match text(key) {
             Some(value) => one_char(key, value).map(Some),
             None => Ok(default),
@@ -76,6 +83,7 @@ impl Settings {
             skip_header: options.flag("skipHeader", false)?,
             ignore_empty_lines: options.flag("ignoreEmptyLines", true)?,
             trim: options.flag("ignoreSurroundingSpaces", true)?,
+            separator: text("recordSeparator").map(|value| separator(value)).transpose()?.flatten(),
             stop_on_error: options.flag("stopOnError", false)?,
         };
         settings.check(delimiter)?;
@@ -97,6 +105,17 @@ impl Settings {
                 return Err(invalid(key, &shown, "it is the delimiter, too"));
             }
         }
+        if let Some(separator) = &self.separator {
+            let starts = [Some(self.delimiter[0]), self.quote, self.escape];
+            if starts.contains(&separator.first().copied()) {
+                let shown = String::from_utf8_lossy(separator).into_owned();
+                return Err(invalid(
+                    "recordSeparator",
+                    &shown,
+                    "it starts as the delimiter, a quote or an escape does",
+                ));
+            }
+        }
         if self.quote.is_some() && self.quote == self.escape {
             // A quote that escapes itself is what doubling a quote means anyway.
             return Err(invalid(
@@ -111,10 +130,23 @@ impl Settings {
     /// The one-byte delimiter of a file that needs neither escapes nor comments: the fast path.
     pub fn simple_delimiter(&self) -> Option<u8> {
         match self.delimiter[..] {
-            [b] if self.escape.is_none() && self.comment.is_none() => Some(b),
+            [b] if self.escape.is_none() && self.comment.is_none() && self.separator.is_none() => Some(b),
             _ => None,
         }
     }
+}
+
+/// What ends a record; `None` for line breaks of all kinds, which always end one unless something else is said.
+fn separator(value: &str) -> Result<Option<Vec<u8>>, Error> {
+    const MAX_BYTES: usize = 16;
+    let plain = value.replace("\\r", "\r").replace("\\n", "\n").replace("\\t", "\t");
+    if plain.chars().all(|c| matches!(c, '\r' | '\n')) {
+        return Ok(None);
+    }
+    if plain.len() > MAX_BYTES {
+        return Err(invalid("recordSeparator", value, "expected a line break or a text of at most 16 bytes"));
+    }
+    Ok(Some(plain.into_bytes()))
 }
 
 fn shown_byte(byte: Option<u8>) -> String {

@@ -127,9 +127,14 @@ impl<R: Read + Send> CsvReader<R> {
                 reason: format!("Header does not contain the configured delimiter '{delimiter}'"),
             });
         }
-        let trim = self.shared.settings.trim;
-        let names = text.split(delimiter.as_str()).filter(|name| !name.is_empty());
-        Ok(names.map(|name| if trim { name.trim() } else { name }.to_owned()).collect())
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Names may be quoted as cells are.
+        let (mut bytes, mut cells) = (text.into_bytes(), Vec::new());
+        tokens::general(&self.shared.settings, &mut bytes, 0, true, &mut cells);
+        let name = |(start, end): (usize, usize)| String::from_utf8_lossy(&bytes[start..end]).trim().to_owned();
+        Ok(cells.into_iter().map(name).collect())
     }
 
     /// The cells of the next record; with `take` it is passed over.

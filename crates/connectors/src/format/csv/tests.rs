@@ -131,7 +131,6 @@ fn file_formats() {
         check("a,b\n1,\"2\"\n", &[("fileFormat", name)], &["2:1|2"]);
     }
     check("a;b\n1;2\n", &[("fileFormat", "EXCEL"), ("delimiter", ";")], &["2:1|2"]);
-    assert!(refused("a\n", &[("fileFormat", "LOTUS")]).contains("invalid reader property 'fileFormat' = 'LOTUS'"));
 }
 
 #[test]
@@ -174,4 +173,26 @@ fn random_files_read_the_same_in_every_chunk_size() {
         let general = read(&content, &[("escapeCharacter", "~")], 1 << 20).unwrap();
         assert_eq!(general, whole, "{:?}", String::from_utf8_lossy(&content));
     }
+}
+
+#[test]
+fn records_may_end_otherwise() {
+    let pipe = [("recordSeparator", "|")];
+    check("a,b|1,2|3,\"x|\ny\"|5,l1\nl2", &pipe, &["2:1|2", "3:3|x|\ny", "4:5|l1\nl2"]);
+    check("a,b<>1,2<><>3,<4<>", &[("recordSeparator", "<>")], &["2:1|2", "4:3|<4"]);
+    check("a,b;1,2;", &[("recordSeparator", ";"), ("multiValueDelimiterEnabled", "false")], &["2:1|2"]);
+    check("#c|a,b|1,2", &[("recordSeparator", "|"), ("commentMarker", "#")], &["3:1|2"]);
+    // Line breaks of all kinds end a record whichever of them is named.
+    for named in ["\n", "\r\n", "\\n", "\\r\\n"] {
+        check("a,b\n1,2\r\n3,4", &[("recordSeparator", named)], &["2:1|2", "3:3|4"]);
+    }
+    assert!(refused("a,b\n", &[("recordSeparator", ",x")]).contains("it starts as the delimiter"));
+    assert!(refused("a,b\n", &[("recordSeparator", "a text that is far too long")]).contains("at most 16 bytes"));
+}
+
+#[test]
+fn unknown_file_formats_are_the_default() {
+    check("a,b\n1,2\n", &[("fileFormat", "csv")], &["2:1|2"]);
+    check("a\tb\n1\t2\n", &[("fileFormat", "mongodbTsv")], &["2:1|2"]);
+    check("1,2\n", &[("header", "\"a\",\"b\"")], &["1:1|2"]);
 }

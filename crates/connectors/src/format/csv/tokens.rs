@@ -79,6 +79,15 @@ fn trimmed_end(buffer: &[u8], start: usize, mut end: usize) -> usize {
     end
 }
 
+/// The position behind what ends a record at `at`; `None` where nothing does.
+#[inline]
+fn behind_end(settings: &Settings, buffer: &[u8], at: usize) -> Option<usize> {
+    match &settings.separator {
+        None => matches!(buffer[at], b'\n' | b'\r').then(|| behind_break(buffer, at)),
+        Some(separator) => buffer[at..].starts_with(separator).then(|| at + separator.len()),
+    }
+}
+
 /// The position behind a line break at `at`.
 fn behind_break(buffer: &[u8], at: usize) -> usize {
     if buffer[at] == b'\r' && buffer.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 }
@@ -281,15 +290,16 @@ pub(super) fn general(
     cells.clear();
     let n = buffer.len();
     let mut lines = 0;
-    if settings.ignore_empty_lines && matches!(buffer[from], b'\n' | b'\r') {
-        return Scanned { behind: behind_break(buffer, from), complete: true, lines: 1, problem: None, skip: true };
+    if let Some(behind) = behind_end(settings, buffer, from).filter(|_| settings.ignore_empty_lines) {
+        return Scanned { behind, complete: true, lines: 1, problem: None, skip: true };
     }
     if settings.comment.as_deref().is_some_and(|c| buffer[from..].starts_with(c)) {
-        let end = memchr::memchr2(b'\n', b'\r', &buffer[from..]).map(|i| from + i);
-        let behind = end.map_or(n, |e| behind_break(buffer, e));
-        return Scanned { behind, complete: end.is_some(), lines: 1, problem: None, skip: true };
+        let end = (from..n).find_map(|at| behind_end(settings, buffer, at));
+        return Scanned { behind: end.unwrap_or(n), complete: end.is_some(), lines: 1, problem: None, skip: true };
     }
     let quote = settings.quote.unwrap_or(0xff);
+    // Where records end otherwise, a line break is text as any other.
+    let counted = u32::from(settings.separator.is_none());
     let mut pos = from;
     let mut problem = None;
     loop {
@@ -306,19 +316,19 @@ pub(super) fn general(
             } else {
                 pass_quoted(buffer, start, quote, settings.escape)
             };
-            lines += quoted.lines;
+            lines += counted * quoted.lines;
             if !quoted.closed {
                 problem.get_or_insert(Problem::NeverClosed);
             }
             let plain = plain_field(settings, buffer, quoted.behind, false);
-            lines += plain.lines;
+            lines += counted * plain.lines;
             if trimmed_end(buffer, quoted.behind, plain.next) > quoted.behind {
                 problem.get_or_insert(Problem::BehindQuote { column: cells.len() });
             }
             (start, end, next) = (quoted.start, quoted.end, plain.next);
         } else {
             let plain = plain_field(settings, buffer, start, decode);
-            lines += plain.lines;
+            lines += counted * plain.lines;
             next = plain.next;
             end = if settings.trim { trimmed_end(buffer, start, plain.end) } else { plain.end };
         }
@@ -326,8 +336,7 @@ pub(super) fn general(
         if next >= n {
             return Scanned { behind: n, complete: false, lines: lines + 1, problem, skip: false };
         }
-        if matches!(buffer[next], b'\n' | b'\r') {
-            let behind = behind_break(buffer, next);
+        if let Some(behind) = behind_end(settings, buffer, next) {
             return Scanned { behind, complete: true, lines: lines + 1, problem, skip: false };
         }
         pos = next + settings.delimiter.len();
@@ -351,7 +360,7 @@ fn plain_field(settings: &Settings, buffer: &mut [u8], start: usize, decode: boo
     let (mut read, mut write) = (start, start);
     while read < buffer.len() {
         let b = buffer[read];
-        if matches!(b, b'\n' | b'\r') || buffer[read..].starts_with(&settings.delimiter) {
+        if behind_end(settings, buffer, read).is_some() || buffer[read..].starts_with(&settings.delimiter) {
             break;
         }
         if settings.escape == Some(b) {

@@ -1,97 +1,19 @@
-//! How fast a CSV file becomes a segment.
-//!
-//!     cargo bench -p cuvee-ingest --bench csv -- [rows in millions, default 1.5] [threads, default all]
-//!
-//! Makes a file like the flat lineorder table of the Star Schema Benchmark (21 columns, sorted by time, otherwise
-//! uniformly random), then times three things: reading and converting on one thread without a segment, the whole load
-//! without secondary indexes, and the whole load with eight inverted indexes and a bloom filter.
+//! The flat lineorder table: its file, its schema and its table config.
 
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
-    fs::{self, File},
+    fs::File,
     io::{BufWriter, Write as _},
     path::Path,
-    sync::Arc,
-    time::Instant,
 };
 
-use connectors::format::{self, Format, ReadOptions};
-use ingest::{
-    Pipeline,
-    batch::{BatchJob, ingest_file},
-};
 use model::{Schema, TableConfig};
 use serde_json::json;
 
 const INVERTED: [&str; 8] =
     ["c_nation", "c_city", "s_nation", "s_city", "p_brand1", "p_category", "p_partkey", "c_name"];
-const NOW_MS: i64 = 1_700_000_000_000;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Cargo passes `--bench`.
-    let mut args = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
-    let rows = (args.next().map_or(Ok(1.5), |a| a.parse::<f64>())? * 1e6) as u64;
-    let threads = args.next().map(|a| a.parse()).transpose()?;
-    let root = tempfile::tempdir()?;
-    let input = root.path().join("lineorder.csv");
-    write_file(&input, rows)?;
-    let megabytes = fs::metadata(&input)?.len() / 1_000_000;
-    println!("{rows} rows, {megabytes} MB");
-
-    let schema = Arc::new(schema()?);
-    let plain = Arc::new(table(false)?);
-    let cpu = cpu_seconds();
-    let seconds = read_only(&input, &schema, &plain)?;
-    let cpu = cpu_seconds() - cpu;
-    println!("read and convert, 1 thread:   {:>9.0} rows/s, {cpu:.2} s of CPU", rows as f64 / seconds);
-    for (what, table) in
-        [("load, no indexes:            ", plain), ("load, 8 inverted and a bloom:", Arc::new(table(true)?))]
-    {
-        let (before, cpu) = (rss_mb("VmRSS"), cpu_seconds());
-        let start = Instant::now();
-        let report = load(&input, root.path(), &schema, &table, threads)?;
-        let seconds = start.elapsed().as_secs_f64();
-        assert_eq!(report.rows_indexed, rows);
-        println!(
-            "{what} {:>9.0} rows/s, {seconds:.2} s, {:.2} s of CPU, {:.1} bytes/row, peak resident {} MB, {before} before",
-            rows as f64 / seconds,
-            cpu_seconds() - cpu,
-            report.segment.size_bytes as f64 / rows as f64,
-            rss_mb("VmHWM"),
-        );
-        fs::remove_file(&report.segment.file)?;
-    }
-    Ok(())
-}
-
-fn read_only(input: &Path, schema: &Schema, table: &TableConfig) -> Result<f64, Box<dyn std::error::Error>> {
-    let start = Instant::now();
-    let pipeline = Pipeline::new(schema, table, NOW_MS)?;
-    let options = ReadOptions { columns: pipeline.input_columns(), ..ReadOptions::default() };
-    let mut reader = format::open(input, "lineorder.csv", Format::Csv, &options)?;
-    while let Some(job) = reader.next_job()? {
-        pipeline.run(job()?, NOW_MS)?;
-    }
-    Ok(start.elapsed().as_secs_f64())
-}
-
-fn load(
-    input: &Path,
-    root: &Path,
-    schema: &Arc<Schema>,
-    table: &Arc<TableConfig>,
-    threads: Option<usize>,
-) -> Result<ingest::batch::BatchReport, ingest::Error> {
-    let config = BTreeMap::from([("inputFormat".to_owned(), "csv".to_owned())]);
-    let dirs = (root.to_owned(), root.to_owned());
-    let (schema, table) = (schema.clone(), table.clone());
-    let mut job = BatchJob::from_config_map(&config, input.to_owned(), "lineorder.csv", schema, table, dirs, NOW_MS)?;
-    job.threads = threads.unwrap_or(job.threads);
-    ingest_file(&job)
-}
-
-fn schema() -> Result<Schema, model::SchemaError> {
+pub fn schema() -> Result<Schema, model::SchemaError> {
     let fields = |names: &[(&str, &str)]| {
         names.iter().map(|(name, ty)| json!({"name": name, "dataType": ty})).collect::<Vec<_>>()
     };
@@ -123,7 +45,7 @@ fn schema() -> Result<Schema, model::SchemaError> {
     }))
 }
 
-fn table(indexes: bool) -> Result<TableConfig, model::TableConfigError> {
+pub fn table(indexes: bool) -> Result<TableConfig, model::TableConfigError> {
     let index = if indexes {
         json!({"loadMode": "MMAP", "invertedIndexColumns": INVERTED, "bloomFilterColumns": ["p_partkey"]})
     } else {
@@ -135,7 +57,7 @@ fn table(indexes: bool) -> Result<TableConfig, model::TableConfigError> {
     }))
 }
 
-fn write_file(path: &Path, rows: u64) -> std::io::Result<()> {
+pub fn write_file(path: &Path, rows: u64) -> std::io::Result<()> {
     const NATIONS: [&str; 25] = [
         "ALGERIA",
         "ETHIOPIA",
@@ -216,20 +138,4 @@ fn write_file(path: &Path, rows: u64) -> std::io::Result<()> {
         }
     }
     out.flush()
-}
-
-/// A line of `/proc/self/status` in MB; 0 where there is none.
-fn rss_mb(key: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|l| l.starts_with(key)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) / 1024
-}
-
-/// User and system time of this process so far, where `/proc` has it. Unlike the clock it does not count what other
-/// processes take.
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
-    ticks as f64 / 100.0
 }

@@ -523,7 +523,7 @@ mod tests {
         let groups = partitions.partition_to_instances_map.clone();
         state.instance_partitions.insert(kind.name, partitions);
         let entry = crate::cluster::TableEntry::new(config, true, 0, 0);
-        let table = Table { entry, segments: BTreeMap::new(), version: 0 };
+        let table = Table { entry, segments: BTreeMap::new(), lineage: Default::default(), version: 0 };
         let placed = place(&state, &table, &BTreeSet::new()).unwrap();
         assert_eq!(placed.len(), 2);
         for ids in groups.values() {

@@ -12,6 +12,8 @@ pub struct InProcess {
     pub client: Client,
     /// The server's admin API.
     pub admin: String,
+    /// The minion's API.
+    pub minion: String,
     _cluster: AllInOne,
     _dir: TempDir,
 }
@@ -32,6 +34,23 @@ impl InProcess {
         let cluster = AllInOne::start(&properties, dir.path()).await?;
         let url = |port: u16| format!("http://localhost:{port}");
         let client = Client::new(url(cluster.controller_addr().port()), url(cluster.broker_addr().port()));
-        Ok(Self { client, admin: url(cluster.server_admin_addr().port()), _cluster: cluster, _dir: dir })
+        Ok(Self {
+            client,
+            admin: url(cluster.server_admin_addr().port()),
+            minion: url(cluster.minion_addr().port()),
+            _cluster: cluster,
+            _dir: dir,
+        })
+    }
+
+    /// The HTTP address of a role, by its name in small letters.
+    pub fn url(&self, role: &str) -> Option<&str> {
+        match role {
+            "controller" => Some(&self.client.controller),
+            "broker" => Some(&self.client.broker),
+            "server" => Some(&self.admin),
+            "minion" => Some(&self.minion),
+            _ => None,
+        }
     }
 }

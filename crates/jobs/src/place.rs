@@ -276,13 +276,28 @@ fn walk(dir: &Path, only: Option<&str>, recursive: bool) -> Result<Vec<Found>, E
 fn move_file(from: &Path, to: &Path) -> Result<(), Error> {
     let folder = to.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Error::io("create the directory", folder))?;
+    readable_as(from, folder)?;
     if fs::rename(from, to).is_ok() {
         return Ok(());
     }
     // Another file system: copy beside the target, then rename.
     let part = tempfile::Builder::new().prefix(".part-").tempfile_in(folder).map_err(Error::io("write in", folder))?;
+    // Takes the permissions along.
     fs::copy(from, part.path()).map_err(Error::io("write", to))?;
     part.persist(to).map_err(|e| Error::io("write", to)(e.error))?;
+    Ok(())
+}
+
+/// Lets whoever may look into the folder read the file: temporary files are for their owner alone.
+#[cfg(unix)]
+fn readable_as(file: &Path, folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(folder).map_err(Error::io("read", folder))?.permissions().mode() & 0o644;
+    fs::set_permissions(file, fs::Permissions::from_mode(mode | 0o600)).map_err(Error::io("write", file))
+}
+
+#[cfg(not(unix))]
+fn readable_as(_: &Path, _: &Path) -> Result<(), Error> {
     Ok(())
 }
 
@@ -332,6 +347,12 @@ mod tests {
             fs::write(&from, text).unwrap();
             out.put("x/y", &from).await.unwrap();
             assert_eq!(fs::read_to_string(dir.path().join("out/x/y")).unwrap(), text);
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode = |path: &str| fs::metadata(dir.path().join(path)).unwrap().permissions().mode();
+                assert_eq!(mode("out/x/y") & 0o777, mode("out/x") & 0o644);
+            }
         }
         assert!(out.exists("x/y").await.unwrap());
         out.delete("x/y").await.unwrap();

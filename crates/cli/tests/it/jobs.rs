@@ -119,24 +119,24 @@ async fn a_job_fills_a_table_and_replaces_its_segments_when_it_is_run_again() ->
     let rows = bench.client().rows("select name, day from events order by id").await?;
     ensure!(rows == [[json!("n1"), json!(19000)], [json!("n2"), json!(19001)], [json!("n3"), json!(19000)]]);
 
-    // More files: more segments. What is pushed by its URI or its metadata is there as well.
-    for (number, kind) in ["SegmentCreationAndUriPush", "SegmentCreationAndMetadataPush"].iter().enumerate() {
-        let input = format!("in{number}");
-        bench.write(&format!("{input}/c.json"), &line(10 + number as u32, 19100 + number as u32))?;
-        let more = "  copyToDeepStoreForMetadataPush: true\n";
-        let spec = bench.spec(kind, more)?;
-        bench.ok(&["LaunchDataIngestionJob", "-jobSpec", &spec, "-values", &format!("input={input}")])?;
-        bench.client().wait_for_rows("events", 4 + number as i64).await?;
-    }
+    // More files: more segments. What is pushed by its metadata is there as well.
+    bench.write("in1/c.json", &line(10, 19100))?;
+    let metadata = bench.spec("SegmentCreationAndMetadataPush", "  copyToDeepStoreForMetadataPush: true\n")?;
+    bench.ok(&["LaunchDataIngestionJob", "-jobSpec", &metadata, "-values", "input=in1"])?;
+    bench.client().wait_for_rows("events", 4).await?;
+    // A controller loads no files of its own machine because somebody names them.
+    let by_uri = bench.spec("SegmentCreationAndUriPush", "")?;
+    let said = bench.fails(&["LaunchDataIngestionJob", "-jobSpec", &by_uri, "-values", "input=in1"])?;
+    ensure!(said.contains("answered 400: Unsupported URI: file:"), "{said}");
 
     // Segments of some days give way to others.
     bench.write("late/a.json", &(line(7, 19000) + &line(8, 19001) + &line(9, 19001)))?;
     let days = ["-startDate", "2022-01-08", "-endDate", "2022-01-10"];
     let backfill = ["LaunchBackfillIngestionJob", "-jobSpecFile", &spec, "-values", "input=late"];
     bench.ok(&[&backfill[..], &days[..]].concat())?;
-    bench.client().wait_for_rows("events", 5).await?;
+    bench.client().wait_for_rows("events", 4).await?;
     let rows = bench.client().rows("select id from events order by id").await?;
-    ensure!(rows == [[json!(7)], [json!(8)], [json!(9)], [json!(10)], [json!(11)]], "{rows:?}");
+    ensure!(rows == [[json!(7)], [json!(8)], [json!(9)], [json!(10)]], "{rows:?}");
     Ok(())
 }
 
@@ -263,14 +263,16 @@ fn schemas_and_rows_are_made_without_a_cluster() -> Result<()> {
     ensure!(schema["schemaName"] == "made" && schema["metricFieldSpecs"][0]["name"] == "a", "{schema}");
     ensure!(schema["dimensionFieldSpecs"][0]["name"] == "b.c", "{schema}");
 
-    run(&["GenerateData", "-numRecords", "10", "-numFiles", "2", "-schemaFile", "made.json", "-outDir", "rows"])?;
+    fs::write(dir.path().join("schema.json"), SCHEMA)?;
+    run(&["GenerateData", "-numRecords", "10", "-numFiles", "2", "-schemaFile", "schema.json", "-outDir", "rows"])?;
     ensure!(dir.path().join("rows/part-1.avro").is_file());
-    let from = ["AvroSchemaToPinotSchema", "-avroDataFile", "rows/part-0.avro"];
-    // A column with a dot cannot be in an Avro schema; without it the file says the same again.
-    if run(&[&from[..], &infer[..]].concat()).is_ok() {
-        let again: serde_json::Value = serde_json::from_str(&fs::read_to_string(dir.path().join("made.json"))?)?;
-        ensure!(again["metricFieldSpecs"][0]["name"] == "a", "{again}");
-    }
+    let wishes = ["-outputDir", ".", "-pinotSchemaName", "again", "-metrics", "id", "-timeColumnName", "day"];
+    run(&[&["AvroSchemaToPinotSchema", "-avroDataFile", "rows/part-0.avro"], &wishes[..]].concat())?;
+    let again: serde_json::Value = serde_json::from_str(&fs::read_to_string(dir.path().join("again.json"))?)?;
+    ensure!(
+        again["metricFieldSpecs"][0]["name"] == "id" && again["dimensionFieldSpecs"][0]["name"] == "name",
+        "{again}"
+    );
     let table = r#"{"tableName":"t","tableType":"OFFLINE","segmentsConfig":{"replication":1},"tenants":{},"tableIndexConfig":{},"metadata":{},
         "ingestionConfig":{"transformConfigs":[{"columnName":"d","transformFunction":"plus(a, 1)"}]}}"#;
     fs::write(dir.path().join("table.json"), table)?;

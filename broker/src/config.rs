@@ -17,7 +17,7 @@ pub struct BrokerConfig {
     pub port: u16,
     /// `Broker_<host>_<port>` when absent.
     pub instance_id: Option<String>,
-    /// Tags of an instance that the controller does not know yet. Default `DefaultTenant_BROKER`.
+    /// Tags of an instance that the controller does not know yet. Default none: the controller gives them.
     pub tags: Vec<String>,
     /// For queries and tables that say nothing else. Default 10 s.
     pub query_timeout: Duration,
@@ -52,7 +52,7 @@ impl Default for BrokerConfig {
             host: "localhost".to_owned(),
             port: 8099,
             instance_id: None,
-            tags: vec!["DefaultTenant_BROKER".to_owned()],
+            tags: Vec::new(),
             query_timeout: Duration::from_secs(10),
             default_query_limit: 10,
             max_query_limit: i32::MAX as usize,
@@ -80,7 +80,7 @@ impl BrokerConfig {
             host: properties.string("pinot.broker.hostname", &defaults.host),
             port: properties.u16("pinot.broker.client.access.protocols.http.port", port)?,
             instance_id: properties.get("pinot.broker.instance.id"),
-            tags: if tags.is_empty() { defaults.tags } else { tags },
+            tags,
             query_timeout: millis(properties, "pinot.broker.timeoutMs", defaults.query_timeout)?,
             default_query_limit: size(properties, "pinot.broker.default.query.limit", defaults.default_query_limit)?,
             max_query_limit: size(properties, "pinot.broker.query.response.limit", defaults.max_query_limit)?,

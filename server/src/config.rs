@@ -19,7 +19,7 @@ pub struct ServerConfig {
     pub admin_port: u16,
     /// `Server_<host>_<query port>` when absent.
     pub instance_id: Option<String>,
-    /// Tags of an instance that the controller does not know yet. Default `DefaultTenant_OFFLINE` and `_REALTIME`.
+    /// Tags of an instance that the controller does not know yet. Default none: the controller gives them.
     pub tags: Vec<String>,
     /// Where segments and the local copy of the assignment lie. Default `<temporary dir>/PinotServer/index`.
     pub data_dir: PathBuf,
@@ -51,7 +51,7 @@ impl Default for ServerConfig {
             query_port: 8098,
             admin_port: 8097,
             instance_id: None,
-            tags: vec!["DefaultTenant_OFFLINE".to_owned(), "DefaultTenant_REALTIME".to_owned()],
+            tags: Vec::new(),
             data_dir: std::env::temp_dir().join("PinotServer").join("index"),
             parallel_loads: 0,
             query_threads: 0,

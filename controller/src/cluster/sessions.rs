@@ -143,10 +143,12 @@ async fn open(cluster: &Arc<Cluster>, register: v1::Register) -> Result<(Registr
         return Err(format!("the instance id `{id}` is live at {host}:{other}; give this instance another id"));
     }
     let wanted = register.clone();
-    let isolation = cluster.config.tenant_isolation;
+    let property = cluster.config.tenant_isolation;
     let stored = cluster
         .write(move |state| {
             let known = state.instances.get(&wanted.instance_id);
+            let configured = state.configs.get("cluster.tenant.isolation.enable");
+            let isolation = configured.map_or(property, |value| !value.eq_ignore_ascii_case("false"));
             let mut entry = match known {
                 Some(known) => known.clone(),
                 None => {

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Starts docker-compose.yml for real and does the first exercises on it. Needs root; reaches no image registry: the engine is Debian's
-# package, the base image comes from debootstrap, Kafka from Maven Central. What it starts it stops, and nothing else.
+# package, the base image comes from debootstrap, Kafka from Maven Central. The commands of docs/exercises.md are followed by their test
+# (`cargo test`) in these containers. What it starts it stops, and nothing else.
 #   scripts/compose-test.sh
 # CUVEE=FILE          the binary to put into the image; default: the release build, made when it is not there
-# PORTS=28000         first of the six host ports
+# PORTS=28000         first of the eight host ports
 # KEEP=1              leaves the cluster running (and says how to stop it)
 # DOCKER_DATA=DIR     where images are kept between runs; default data/docker
 set -euo pipefail
@@ -184,6 +185,21 @@ say "Exercise 10: a second broker and server"
 compose --profile tenants up -d --no-build 2>&1 | grep -v '^Creating\|^$\|up-to-date' || true
 eventually "second broker" 'Broker_pinot-broker-2_' curl -fsS "$controller/instances"
 eventually "second server" 'Server_pinot-server-2_' curl -fsS "$controller/instances"
+
+say "docs/exercises.md, its commands in these containers"
+check "the example table goes" '' admin DeleteTable -tableName films -retention 0d -exec
+check "its schema goes" '' admin DeleteSchema -schemaName films -exec
+cat >"$work/cuvee.sh" <<END
+#!/bin/sh
+case \$1 in
+  sql | PostQuery) exec docker exec -i pinot-broker bin/pinot-admin.sh "\$@" ;;
+  *) exec docker exec -i pinot-controller bin/pinot-admin.sh "\$@" ;;
+esac
+END
+chmod +x "$work/cuvee.sh"
+CUVEE_DOCS_CLUSTER="localhost:$CONTROLLER_PORT localhost:$BROKER_PORT localhost:$SERVER_ADMIN_PORT" CUVEE_DOCS_CLI=$work/cuvee.sh \
+  cargo test --locked --workspace --test it -- docs::exercises --exact
+ok=$((ok + 1))
 
 if [ -f "$shared/exercises/check.py" ]; then
   say "Recorded exercises 02, 03 and 10"

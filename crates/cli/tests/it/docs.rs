@@ -59,6 +59,10 @@ fn reader(dir: &Path) -> Result<(Reader, bool)> {
         [("localhost:9000", ports[0]), ("localhost:8099", ports[1]), ("localhost:8097", ports[2])]
             .map(|(page, port)| (page.to_owned(), format!("localhost:{port}")))
             .into();
+    // A second server and broker, as their start commands name them.
+    for page in ["8199", "8198", "8197"] {
+        here.push((page.to_owned(), free_port()?.to_string()));
+    }
     // Folders that the pages name belong to the reader.
     for page in ["/tmp/cuvee", "/var/lib/cuvee"] {
         here.push((page.to_owned(), format!("{}{page}", dir.display())));

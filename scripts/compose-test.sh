@@ -29,6 +29,7 @@ fi
 
 work=$(mktemp -d /tmp/cuvee-compose.XXXXXX)
 engine=""
+bridge=$(ip link show docker0 >/dev/null 2>&1 && echo there || echo absent)
 compose() { docker-compose -f "$root/docker-compose.yml" -f "$work/mounts.yml" "$@"; }
 stop() {
   local status=$?
@@ -43,6 +44,8 @@ stop() {
   if [ -n "$engine" ]; then
     kill "$engine" 2>/dev/null || true
     wait "$engine" 2>/dev/null || true
+    umount "$work"/run/netns/* 2>/dev/null || true
+    [ "$bridge" = there ] || ip link delete docker0 2>/dev/null || true
   fi
   rm -rf "$work"
 }

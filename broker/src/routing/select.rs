@@ -252,6 +252,7 @@ mod tests {
             enabled: true,
             segments: segments.iter().enumerate().map(segment).collect(),
             revision: 1,
+            time_boundary_ms: None,
         })
         .unwrap()
     }

@@ -99,6 +99,8 @@ pub struct TableRoute {
     pub config: Arc<TableConfig>,
     pub schema: Arc<Schema>,
     pub time_column: Option<String>,
+    /// Where this OFFLINE half of a hybrid table ends, when an operator has fixed it.
+    pub time_boundary_ms: Option<i64>,
     /// Offline segments come once an hour rather than once a day.
     pub pushes_hourly: bool,
     pub selector: Selector,

@@ -23,11 +23,15 @@ pub struct TimeBoundary {
 /// The boundary of a hybrid table, from its offline part: the latest end of its loaded segments, less an hour for
 /// tables that are pushed hourly and keep finer times than days, else less a day. The last hour or day may not be
 /// complete offline, so realtime rows stand for it. `None` when no offline segment tells a time: then the realtime
-/// part answers alone.
+/// part answers alone. A boundary that an operator has fixed stands as it is.
 pub fn time_boundary(offline: &TableRoute) -> Option<TimeBoundary> {
     let column = offline.time_column.clone()?;
     let field = offline.schema.field(&column)?;
     let format = DateTimeFormat::parse(field.format.as_deref()?).ok()?;
+    if let Some(fixed_ms) = offline.time_boundary_ms {
+        let value = convert(format.from_millis(fixed_ms), field.data_type)?;
+        return Some(TimeBoundary { column, value, text: format.millis_to_text(fixed_ms) });
+    }
     let counted = offline.segments.iter().filter(|segment| segment.is_online() && segment.facts.total_docs != Some(0));
     let latest = counted.filter_map(|segment| segment.facts.end_time_ms).max()?;
     let finer_than_days = format.unit().is_none_or(|unit| unit.to_millis(1) < DAY_MS);

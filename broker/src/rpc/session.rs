@@ -217,6 +217,7 @@ fn table_route_after(table: v1::Table, watching: bool, before: Option<&TableRout
         version: table.version,
         revision: table.revision,
         enabled: table.enabled,
+        time_boundary_ms: table.time_boundary_ms,
         time_column: config.time_column().map(str::to_owned),
         pushes_hourly: config.push_frequency().is_some_and(|frequency| frequency.eq_ignore_ascii_case("HOURLY")),
         selector: Selector::from_config(config.instance_selector_type()),
@@ -295,6 +296,7 @@ mod tests {
             enabled: true,
             segments,
             revision: 3,
+            time_boundary_ms: None,
         })
         .unwrap()
     }

@@ -200,6 +200,7 @@ pub fn table(name: &str, segments: Vec<v1::Segment>) -> v1::Table {
         enabled: true,
         segments,
         revision: 1,
+        time_boundary_ms: None,
     }
 }
 

@@ -66,6 +66,7 @@ fn head(state: &State, name: &str, table: &Table, segments: Vec<v1::Segment>) ->
         enabled: table.entry.enabled,
         segments,
         revision: 0,
+        time_boundary_ms: table.entry.time_boundary_ms,
     }
 }
 

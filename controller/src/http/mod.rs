@@ -3,18 +3,18 @@
 mod answer;
 mod brokers;
 mod cluster;
-mod databases;
-mod groovy;
 mod console;
+mod databases;
 mod debug;
+mod groovy;
 mod health;
 mod ingest;
 mod instance_checks;
-mod instance_partitions;
 mod instance_logs;
+mod instance_partitions;
 mod instances;
-mod minions;
 mod lineage;
+mod minions;
 mod multipart;
 mod params;
 mod periodic_tasks;
@@ -34,9 +34,10 @@ mod table_configs;
 mod table_views;
 mod tables;
 mod tenants;
+mod time_boundary;
 mod upload;
-mod zk;
 mod upsert;
+mod zk;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -102,6 +103,7 @@ pub(crate) fn routes(app: Arc<App>) -> Router {
         .merge(table_views::routes())
         .merge(table_configs::routes())
         .merge(instance_partitions::routes())
+        .merge(time_boundary::routes())
         .merge(debug::routes())
         .merge(upsert::routes())
         .merge(segments::routes())

@@ -86,8 +86,9 @@ pub(crate) fn total_sizes(live: &cluster::LiveInstances, name: &str, table: &clu
 }
 
 /// Size of a table on its servers
-#[utoipa::path(get, path = "/tables/{tableName}/size", tag = "Table", params(("tableName" = String, Path), ("verbose" = Option<bool>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/tables/{tableName}/size", tag = "Table", params(("tableName" = String, Path), ("verbose" = Option<bool>, Query), ("includeReplacedSegments" = Option<bool>, Query)), responses((status = 200), (status = 400), (status = 404), (status = 500)))]
 async fn size(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let verbose = params.flag("verbose", true);
     let state = app.cluster.read();
     let names = resolve::existing(&state, &name, None)?;
@@ -198,7 +199,7 @@ async fn summed(
 }
 
 /// Rows, segments and bytes of a table; with `columns` what the columns are like
-#[utoipa::path(get, path = "/tables/{tableName}/metadata", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query), ("columns" = Option<Vec<String>>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/tables/{tableName}/metadata", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query), ("columns" = Option<Vec<String>>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500), (status = 501)))]
 async fn metadata(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -207,7 +208,8 @@ async fn metadata(
     if params.table_type("type")? == Some(TableType::Realtime) {
         return Err(Error::NotSupported("Table type : REALTIME not yet supported.".to_owned()).into());
     }
-    let table = resolve::tables(&app.cluster.read(), &name, params.table_type("type")?)?.swap_remove(0);
+    let table =
+        resolve::tables(&app.cluster.read(), &params.stored_name(&name)?, params.table_type("type")?)?.swap_remove(0);
     let (sum, replicas) = summed(&app, &table, "metadata", &params.list("columns")).await?;
     let at = |key: &str| sum.get(&vec![key.to_owned()]).copied().unwrap_or_default();
     let average = at("numSegments").max(1.0);
@@ -226,13 +228,14 @@ async fn metadata(
 }
 
 /// How many segments have which index on which column
-#[utoipa::path(get, path = "/tables/{tableName}/indexes", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/tables/{tableName}/indexes", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn indexes(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
-    let table = resolve::tables(&app.cluster.read(), &name, params.table_type("type")?)?.swap_remove(0);
+    let table =
+        resolve::tables(&app.cluster.read(), &params.stored_name(&name)?, params.table_type("type")?)?.swap_remove(0);
     let (sum, replicas) = summed(&app, &table, "indexes", &[]).await?;
     let whole = |value: f64| Value::from((value / replicas).round() as i64);
     let online = sum.get(&vec!["totalOnlineSegments".to_owned()]).copied().unwrap_or_default();

@@ -45,6 +45,7 @@ fn shown(
     params: &Params,
     view: impl Fn(&str, &cluster::Table) -> View,
 ) -> Result<Json<Value>, ApiError> {
+    let name = &params.stored_name(name)?;
     let table_type = params.table_type("tableType")?;
     let wanted: BTreeSet<String> = params.list("segmentNames").into_iter().collect();
     let state = app.cluster.read();
@@ -67,7 +68,7 @@ fn shown(
 }
 
 /// Where the segments of a table should be
-#[utoipa::path(get, path = "/tables/{tableName}/idealstate", tag = "Table", params(("tableName" = String, Path), ("tableType" = Option<String>, Query), ("segmentNames" = Option<String>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/tables/{tableName}/idealstate", tag = "Table", params(("tableName" = String, Path), ("tableType" = Option<String>, Query), ("segmentNames" = Option<String>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn ideal_state(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -77,7 +78,7 @@ async fn ideal_state(
 }
 
 /// Where the segments of a table are
-#[utoipa::path(get, path = "/tables/{tableName}/externalview", tag = "Table", params(("tableName" = String, Path), ("tableType" = Option<String>, Query), ("segmentNames" = Option<String>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/tables/{tableName}/externalview", tag = "Table", params(("tableName" = String, Path), ("tableType" = Option<String>, Query), ("segmentNames" = Option<String>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn external_view(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -99,12 +100,13 @@ fn segment_status(ideal: &BTreeMap<String, String>, view: Option<&BTreeMap<Strin
 }
 
 /// Whether each segment is as it should be
-#[utoipa::path(get, path = "/tables/{tableName}/segmentsStatus", tag = "Table", params(("tableName" = String, Path), ("tableType" = Option<String>, Query), ("includeReplacedSegments" = Option<bool>, Query)), responses((status = 200), (status = 404)))]
+#[utoipa::path(get, path = "/tables/{tableName}/segmentsStatus", tag = "Table", params(("tableName" = String, Path), ("tableType" = Option<String>, Query), ("includeReplacedSegments" = Option<bool>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn segments_status(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
+    let name = params.stored_name(&name)?;
     let table_type = params.table_type("tableType")?;
     let state = app.cluster.read();
     let names = resolve::existing(&state, &name, table_type)?;
@@ -136,7 +138,8 @@ async fn status(
     };
     let table_type = params.table_type("type").ok().flatten();
     let table_type = table_type.ok_or_else(|| failed("Table type should either be realtime|offline".to_owned()))?;
-    let found = resolve::existing(&app.cluster.read(), &name, Some(table_type))?;
+    let stored = params.stored_name(&name)?;
+    let found = resolve::existing(&app.cluster.read(), &stored, Some(table_type)).unwrap_or_default();
     let Some(found) = found.first() else {
         let missing = format!("Specified table name: {name} of type: {table_type} does not exist.");
         return Err(failed(missing).into());
@@ -150,7 +153,7 @@ async fn status(
 }
 
 /// Brokers and servers of a table
-#[utoipa::path(get, path = "/tables/{tableName}/instances", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query, description = "broker or server")), responses((status = 200)))]
+#[utoipa::path(get, path = "/tables/{tableName}/instances", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query, description = "broker or server")), responses((status = 200), (status = 400), (status = 500)))]
 async fn instances(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -159,7 +162,7 @@ async fn instances(
     let kind = params.get("type").map(str::to_ascii_lowercase);
     let state = app.cluster.read();
     let (mut brokers, mut servers) = (Vec::new(), Vec::new());
-    for table_name in resolve::existing(&state, &name, None)? {
+    for table_name in resolve::existing(&state, &params.stored_name(&name)?, None)? {
         let Some(table) = state.table(&table_name) else { continue };
         let config = &table.entry.config;
         let table_type = config.table_type().name().to_ascii_lowercase();
@@ -206,7 +209,7 @@ async fn rebuild_broker_resource(
 }
 
 /// Jobs that ran on a table
-#[utoipa::path(get, path = "/table/{tableName}/jobs", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query), ("jobTypes" = Option<String>, Query)), responses((status = 200), (status = 400), (status = 404)))]
+#[utoipa::path(get, path = "/table/{tableName}/jobs", tag = "Table", params(("tableName" = String, Path), ("type" = Option<String>, Query), ("jobTypes" = Option<String>, Query)), responses((status = 200), (status = 400), (status = 403), (status = 404), (status = 500)))]
 async fn jobs(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {
     const TYPES: [&str; 4] = ["RELOAD_SEGMENT", "FORCE_COMMIT", "TABLE_REBALANCE", "TENANT_REBALANCE"];
     let table_type = params.table_type("type")?;
@@ -214,7 +217,7 @@ async fn jobs(State(app): State<Arc<App>>, Path(name): Path<String>, params: Par
     if let Some(unknown) = types.iter().find(|name| !TYPES.contains(&name.as_str())) {
         return Err(Error::Invalid(format!("Unknown job type: {unknown}")).into());
     }
-    let names = resolve::tables(&app.cluster.read(), &name, table_type)?;
+    let names = resolve::tables(&app.cluster.read(), &params.stored_name(&name)?, table_type)?;
     let mut found = Map::new();
     if types.is_empty() || types.iter().any(|name| name == "RELOAD_SEGMENT") {
         for table in names {

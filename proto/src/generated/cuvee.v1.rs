@@ -221,6 +221,9 @@ pub struct Table {
     /// Counts what was sent of the table in this session.
     #[prost(uint64, tag = "7")]
     pub revision: u64,
+    /// To a broker: where the OFFLINE half of a hybrid table ends, when an operator has fixed it.
+    #[prost(int64, optional, tag = "8")]
+    pub time_boundary_ms: ::core::option::Option<i64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Segment {

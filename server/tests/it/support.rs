@@ -236,6 +236,7 @@ pub fn table_with(segments: Vec<v1::Segment>, config: &str, schema: &str) -> v1:
         enabled: true,
         segments,
         revision: 1,
+        time_boundary_ms: None,
     }
 }
 

@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 # The console's test looks at it in a browser. Where none can be installed the test says so and is skipped.
 if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then need chromium chromium; fi
 
+python_env
+
 if [ $# -gt 0 ]; then
   exec cargo test --locked --workspace "$@"
 fi

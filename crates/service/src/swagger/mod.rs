@@ -95,6 +95,10 @@ fn complete(document: &mut OpenApi, role: Role) {
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 ]);
             }
+            // A table's name may carry its type, and a parameter may name another one.
+            if role == Role::Controller && in_path && has_parameter(operation, &["type", "tableType"]) {
+                common.push(StatusCode::FORBIDDEN);
+            }
             if role == Role::Controller && method == "GET" {
                 common.push(StatusCode::NOT_ACCEPTABLE);
             }
@@ -126,6 +130,11 @@ fn complete(document: &mut OpenApi, role: Role) {
         .property(message, ObjectBuilder::new().schema_type(Type::String))
         .required(message);
     components.schemas.insert(error.to_owned(), schema.build().into());
+}
+
+fn has_parameter(operation: &Operation, names: &[&str]) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|one| matches!(one, RefOr::T(parameter) if names.contains(&parameter.name.as_str())))
 }
 
 fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {

@@ -32,7 +32,7 @@ pub fn unpack(archive_uri: &str, out: &Path, verify: bool) -> Result<Placed, Err
     };
     let file = local_path(archive_uri)?.ok_or_else(|| invalid("it is not a local file"))?;
     let work = tempfile::Builder::new().prefix(".segment-").tempdir_in(out).map_err(Error::io("write in", out))?;
-    let pack = |source| Error::Pack { segment: archive_uri.to_owned(), source };
+    let pack = Error::pack(archive_uri);
     let found = archive::read(&file, work.path(), &Default::default()).map_err(pack)?;
     let packed_file = found.packed.ok_or_else(|| invalid("it holds metadata alone"))?;
     let mut size_bytes = 0;
@@ -89,7 +89,7 @@ pub fn collect(dir: &Path, work: &Path) -> Result<Vec<Archive>, Error> {
                 )));
             }
             let file = work.join(format!("{name}{ARCHIVE_END}"));
-            let pack = |source| Error::Pack { segment: name.clone(), source };
+            let pack = Error::pack(&name);
             let metadata = archive::write(&segment_file, &file).map_err(pack)?;
             let (segment, table) = (metadata.segment_name, Some(metadata.table_name));
             found.push(Archive { segment, table, shown: file.clone(), file });

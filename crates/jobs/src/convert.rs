@@ -38,7 +38,7 @@ pub fn convert(
     let found = archives::collect(dir, work.path())?;
     let count = found.len();
     for archive in found {
-        let pack = |source| Error::Pack { segment: archive.segment.clone(), source };
+        let pack = Error::pack(&archive.segment);
         let inside = tempfile::tempdir_in(work.path()).map_err(Error::io("create a directory in", work.path()))?;
         let read = archive::read(&archive.file, inside.path(), &Default::default()).map_err(pack)?;
         let packed_file = read.packed.ok_or_else(|| Error::Value {

@@ -176,9 +176,9 @@ fn build(
 ) -> Result<(BatchReport, std::path::PathBuf), Error> {
     let report = ingest_file(job).map_err(|source| match source {
         ingest::Error::Cancelled { .. } => Error::Cancelled,
-        source => Error::Ingest { file: shown.to_owned(), source },
+        source => Error::Ingest { file: shown.to_owned(), source: Box::new(source) },
     })?;
-    let pack = |source| Error::Pack { segment: report.segment.metadata.segment_name.clone(), source };
+    let pack = Error::pack(&report.segment.metadata.segment_name);
     let archive = dir.join("archive.tar.gz");
     segment::archive::write(&report.segment.file, &archive).map_err(pack)?;
     if with_metadata {
@@ -221,7 +221,8 @@ fn naming(spec: &JobSpec, plan: &Plan, file: &InputFile, now_ms: i64) -> Result<
         now_ms,
     };
     let named = SegmentNaming::from_config_map(&map, context);
-    named.map_err(|source| Error::Ingest { file: plan.input.shown(&file.found.path), source })
+    let failed = |source| Error::Ingest { file: plan.input.shown(&file.found.path), source: Box::new(source) };
+    named.map_err(failed)
 }
 
 /// Whether the time column holds dates as texts.

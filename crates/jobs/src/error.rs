@@ -19,18 +19,18 @@ pub enum Error {
     #[error("{0}")]
     NoInput(String),
     #[error(transparent)]
-    Store(#[from] connectors::Error),
+    Store(Box<connectors::Error>),
     #[error("cannot make a segment of {file}")]
     Ingest {
         file: String,
         #[source]
-        source: ingest::Error,
+        source: Box<ingest::Error>,
     },
     #[error("segment {segment} cannot be packed")]
     Pack {
         segment: String,
         #[source]
-        source: segment::Error,
+        source: Box<segment::Error>,
     },
     /// A controller or another HTTP server cannot be reached.
     #[error("no answer from {url}")]
@@ -63,6 +63,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn pack(segment: &str) -> impl Fn(segment::Error) -> Self + Copy + '_ {
+        move |source| Self::Pack { segment: segment.to_owned(), source: Box::new(source) }
+    }
+
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
@@ -71,6 +75,12 @@ impl Error {
     /// The error and what it came from, in one line.
     pub fn chain(&self) -> String {
         chain(self)
+    }
+}
+
+impl From<connectors::Error> for Error {
+    fn from(error: connectors::Error) -> Self {
+        Self::Store(Box::new(error))
     }
 }
 

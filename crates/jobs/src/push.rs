@@ -116,7 +116,7 @@ async fn batch(
             let (inside, name) = (dir.path().to_owned(), segment_name(path).to_owned());
             let download_uri = download_uri(spec, output, path);
             blocking(move || {
-                let pack = |source| Error::Pack { segment: name.clone(), source };
+                let pack = Error::pack(&name);
                 let inside = tempfile::tempdir_in(&inside).map_err(Error::io("create a directory in", &inside))?;
                 let found = archive::read(&archive.path, inside.path(), &Default::default()).map_err(pack)?;
                 Ok(BatchEntry { metadata: found.metadata, download_uri })
@@ -129,7 +129,7 @@ async fn batch(
     let file = dir.path().join("batch.tar.gz");
     let to = file.clone();
     blocking(move || {
-        let pack = |source| Error::Pack { segment: "batch".to_owned(), source };
+        let pack = Error::pack("batch");
         archive::write_metadata_batch(&entries, &to).map_err(pack)
     })
     .await?;
@@ -194,7 +194,7 @@ async fn metadata(spec: &JobSpec, output: &Place, path: &str, work: &Path) -> Re
     let to = dir.path().join("metadata.tar.gz");
     let (segment, inside, out) = (segment_name(path).to_owned(), dir.path().join("inside"), to.clone());
     blocking(move || {
-        let pack = |source| Error::Pack { segment: segment.clone(), source };
+        let pack = Error::pack(&segment);
         std::fs::create_dir(&inside).map_err(Error::io("create", &inside))?;
         let found = archive::read(&fetched.path, &inside, &Default::default()).map_err(pack)?;
         let Some(packed) = found.packed else {

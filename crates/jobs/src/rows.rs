@@ -179,7 +179,7 @@ fn write_avro(
     })?;
     let mut writer = apache_avro::Writer::with_codec(&schema, out, Codec::Deflate(DeflateSettings::default()));
     fill(&mut |row| {
-        let fields = columns.iter().zip(row).map(|((name, ty), value)| (name.clone(), avro_value(value, ty.data_type)));
+        let fields = columns.iter().zip(row).map(|((name, _), value)| (name.clone(), avro_value(value)));
         writer.append(AvroValue::Record(fields.collect())).map(|_| ()).map_err(failed)
     })?;
     let mut out = writer.into_inner().map_err(failed)?;
@@ -198,7 +198,7 @@ fn avro_type(ty: DataType) -> &'static str {
     }
 }
 
-fn avro_value(value: &Value, ty: DataType) -> AvroValue {
+fn avro_value(value: &Value) -> AvroValue {
     match value {
         Value::Int(n) => AvroValue::Int(*n),
         Value::Long(n) | Value::Timestamp(n) => AvroValue::Long(*n),
@@ -206,7 +206,7 @@ fn avro_value(value: &Value, ty: DataType) -> AvroValue {
         Value::Double(x) => AvroValue::Double(*x),
         Value::Boolean(b) => AvroValue::Boolean(*b),
         Value::Bytes(bytes) => AvroValue::Bytes(bytes.clone()),
-        Value::Array(_, items) => AvroValue::Array(items.iter().map(|item| avro_value(item, ty)).collect()),
+        Value::Array(_, items) => AvroValue::Array(items.iter().map(avro_value).collect()),
         other => AvroValue::String(render::to_text(other)),
     }
 }

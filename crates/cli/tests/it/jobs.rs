@@ -8,7 +8,11 @@ use std::{
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use testkit::{Client, process::OneProcess};
+use testkit::{
+    Client,
+    process::OneProcess,
+    s3::{ACCESS_KEY, S3Server, SECRET_KEY},
+};
 
 const SCHEMA: &str = r#"{
   "schemaName": "events",
@@ -218,6 +222,44 @@ fn address(url: &str) -> Result<(String, String)> {
     let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap_or_default();
     ensure!(!port.is_empty(), "{url} has no port");
     Ok((host.to_owned(), port.to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_reads_from_and_writes_to_an_object_store() -> Result<()> {
+    let bench = Bench::start().await?;
+    let s3 = S3Server::start(&["lake"]).await?;
+    s3.place("lake", "raw/a.json", line(1, 19000))?;
+    s3.place("lake", "raw/deep er/b.json", line(2, 19001) + &line(3, 19001))?;
+    s3.place("lake", "other/c.json", line(4, 19001))?;
+    bench.client().create_table(&serde_json::from_str(SCHEMA)?, &serde_json::from_str(TABLE)?).await?;
+    let endpoint = s3.endpoint();
+    let system = |secret: &str| {
+        format!(
+            "    className: org.apache.pinot.spi.filesystem.LocalPinotFS\n  - scheme: s3\n    className: \
+             org.apache.pinot.plugin.filesystem.S3PinotFS\n    configs:\n      region: us-east-1\n      endpoint: \
+             '{endpoint}'\n      accessKey: {ACCESS_KEY}\n      secretKey: {secret}\n"
+        )
+    };
+    let plain = fs::read_to_string(bench.spec("SegmentCreationAndTarPush", "")?)?;
+    let local = "    className: org.apache.pinot.spi.filesystem.LocalPinotFS\n";
+    let spec = bench
+        .write("s3.yaml", &plain.replace(local, &system(SECRET_KEY)).replace("${EVENTS_OUT}", "s3://lake/built"))?;
+    let run = ["LaunchDataIngestionJob", "-jobSpecFile", &spec, "-values", "input=s3://lake/raw"];
+    for _ in 0..2 {
+        let out = bench.ok(&run)?;
+        ensure!(out.contains("Found 2 files in s3://lake/raw"), "{out}");
+        bench.client().wait_for_rows("events", 3).await?;
+    }
+    ensure!(s3.bucket("lake").join("built/events_OFFLINE_19000_19000_0.tar.gz").is_file());
+
+    // One object is an input, too; a wrong key is named as what it is.
+    let spec =
+        bench.write("one.yaml", &plain.replace(local, &system(SECRET_KEY)).replace("glob:**/*.json", "glob:**"))?;
+    bench.ok(&["LaunchDataIngestionJob", "-jobSpecFile", &spec, "-values", "input=s3://lake/other/c.json"])?;
+    let spec = bench.write("wrong.yaml", &plain.replace(local, &system("nonsense")))?;
+    let said = bench.fails(&["LaunchDataIngestionJob", "-jobSpecFile", &spec, "-values", "input=s3://lake/raw"])?;
+    ensure!(!said.contains("nonsense"), "a secret is shown: {said}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use super::nearest;
 use crate::error::{Error, Problem};
 
+/// Gives the value of a name.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Where values come from.
 #[derive(Default)]
 pub struct Variables<'a> {
@@ -17,7 +20,7 @@ pub struct Variables<'a> {
     /// From the property file.
     pub properties: BTreeMap<String, String>,
     /// From the environment.
-    pub environment: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub environment: Option<Lookup<'a>>,
     /// For `today` and `yesterday`.
     pub now_ms: i64,
 }

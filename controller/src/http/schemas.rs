@@ -78,6 +78,7 @@ pub(crate) fn read(document: &[u8]) -> Result<(Schema, Map<String, Value>), Erro
         .map_err(|_| Error::Invalid("Invalid schema config json string. Reason: it is not UTF-8".to_owned()))?;
     let schema = Schema::from_json_text(text).map_err(|error| Error::Invalid(error.to_string()))?;
     schema.validate().map_err(|error| Error::Invalid(error.to_string()))?;
+    tables::check_schema_transforms(&schema)?;
     let unrecognized = schema.unrecognized.clone().into_iter().collect();
     Ok((schema, unrecognized))
 }

@@ -188,6 +188,20 @@ pub(crate) fn plan_update_within(
     Ok(Change::PutTable(old.entry.with_config(config, now_ms)))
 }
 
+/// Checks the expressions that older schemas hold. Whether they can be read is for those to say who run them.
+pub(crate) fn check_schema_transforms(schema: &Schema) -> Result<(), Error> {
+    if schema.fields.iter().all(|field| field.transform_function.is_none()) {
+        return Ok(());
+    }
+    let alone = serde_json::json!({
+        "tableName": schema.name, "tableType": "OFFLINE", "segmentsConfig": {"replication": "1"}, "tenants": {},
+        "tableIndexConfig": {}, "metadata": {},
+    });
+    let invalid = |reason: String| Error::Invalid(format!("Invalid schema: {}. Reason: {reason}", schema.name));
+    let config = TableConfig::from_json(&alone).map_err(|error| invalid(error.to_string()))?;
+    ::ingest::Pipeline::new(schema, &config, 0).map(drop).map_err(|error| invalid(error.to_string()))
+}
+
 /// Checks that the tables of a schema stay valid with its new form.
 pub(crate) fn check_schema_against_tables(state: &State, schema: &Schema) -> Result<(), Error> {
     for half in TableType::ALL {

@@ -115,6 +115,65 @@ async fn schemas_have_to_suit_their_tables() {
 }
 
 #[tokio::test]
+async fn mistakes_in_schemas() {
+    let (cluster, _server, _broker) = with_instances().await;
+    let field = |field: Value| json!({"schemaName": "s", "dimensionFieldSpecs": [field]});
+    let time = |outgoing: &str| {
+        let spec = |name: &str, unit: &str| json!({"name": name, "dataType": "LONG", "timeType": unit});
+        json!({"schemaName": "s", "timeFieldSpec": {
+            "incomingGranularitySpec": spec("t", "MILLISECONDS"), "outgoingGranularitySpec": spec(outgoing, "DAYS")}})
+    };
+    let refused = |schema: Value, part: &str| ("POST", "/schemas", schema, 400, json!({"error": format!("~{part}")}));
+    play(
+        &cluster,
+        vec![
+            refused(field(json!({"name": "a", "dataType": "STRNG"})), "did you mean 'STRING'"),
+            refused(field(json!({"name": "a", "datatype": "STRING"})), "'datatype', which nobody knows"),
+            refused(field(json!({"name": "a", "dataType": "INT", "transformFunction": "plus(("})), "plus(("),
+            refused(time("t"), "if name is the same"),
+            refused(
+                with(schema("s", &[("town", "STRING")]), &[("primaryKeyColumns", json!(["twn"]))]),
+                "did you mean 'town'",
+            ),
+            ("POST", "/schemas", time("days"), 200, json!({})),
+            ("GET", "/schemas/info", json!(null), 200, json!({})),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_fixed_time_boundary() {
+    let (cluster, _server, _broker) = with_instances().await;
+    let timed = json!({"schemaName": "h", "dateTimeFieldSpecs": [
+        {"name": "ts", "dataType": "LONG", "format": "1:MILLISECONDS:EPOCH", "granularity": "1:MILLISECONDS"}]});
+    let offline = with(table_config("h"), &[("segmentsConfig", json!({"replication": "1", "timeColumnName": "ts"}))]);
+    let stream = json!({"streamType": "kafka", "stream.kafka.topic.name": "h", "stream.kafka.decoder.class.name": "JSONMessageDecoder"});
+    let realtime = with(
+        offline.clone(),
+        &[
+            ("tableType", json!("REALTIME")),
+            ("ingestionConfig", json!({"streamIngestionConfig": {"streamConfigMaps": [stream]}})),
+        ],
+    );
+    let path = "/tables/h/timeBoundary";
+    play(
+        &cluster,
+        vec![
+            ("POST", path, json!(null), 404, json!({"error": "Table isn't a hybrid table"})),
+            ("DELETE", path, json!(null), 404, json!({"error": "Failed to find table: h_OFFLINE"})),
+            ("POST", "/schemas", timed, 200, json!({})),
+            ("POST", "/tables", offline, 200, json!({})),
+            ("POST", path, json!(null), 404, json!({"error": "Table isn't a hybrid table"})),
+            ("POST", "/tables", realtime, 200, json!({})),
+            ("POST", path, json!(null), 503, json!({"error": "~No segments found for offline table : h_OFFLINE"})),
+            ("DELETE", path, json!(null), 200, json!({"status": "Time boundary successfully removed"})),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn limits_of_the_controller() {
     let (cluster, _server, _broker) = with_instances().await;
     let keyed = json!({"schemaName": "d", "primaryKeyColumns": ["a"], "dimensionFieldSpecs": [{"name": "a", "dataType": "STRING"}]});

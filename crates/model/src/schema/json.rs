@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::{FieldSpec, MaxLengthExceedStrategy, Schema, SchemaError};
-use crate::{DataType, FieldRole, TimeUnit, parse, render};
+use crate::{DataType, FieldRole, TimeUnit, parse, render, suggest};
 
 /// The lists of a schema document, in the order they are written.
 const LISTS: [(&str, FieldRole); 4] = [
@@ -13,6 +13,23 @@ const LISTS: [(&str, FieldRole); 4] = [
     ("metricFieldSpecs", FieldRole::Metric),
     ("dateTimeFieldSpecs", FieldRole::DateTime),
     ("complexFieldSpecs", FieldRole::Complex),
+];
+
+/// What `dataType` can be, for suggestions.
+const DATA_TYPES: [&str; 13] = [
+    "INT",
+    "LONG",
+    "FLOAT",
+    "DOUBLE",
+    "BIG_DECIMAL",
+    "BOOLEAN",
+    "TIMESTAMP",
+    "STRING",
+    "JSON",
+    "BYTES",
+    "MAP",
+    "LIST",
+    "STRUCT",
 ];
 
 const FIELD_KEYS: [&str; 12] = [
@@ -176,15 +193,24 @@ fn read_field(value: &Json, at: &str, role: FieldRole, unrecognized: &mut Unreco
         return Err(format!("expected an object at {at}, found {}", kind(value)));
     };
     let get = |key: &str| object.get(key).filter(|value| !value.is_null());
-    let name = get("name").ok_or_else(|| format!("the field at {at} has no 'name'"))?;
+    let mistyped = |key: &str| {
+        let unknown = object.keys().map(String::as_str).filter(|name| !FIELD_KEYS.contains(name));
+        suggest::nearest(key, unknown)
+            .map_or_else(String::new, |found| format!(", but a '{found}', which nobody knows"))
+    };
+    let name = get("name").ok_or_else(|| format!("the field at {at} has no 'name'{}", mistyped("name")))?;
     let name = text(name, &pointer(at, "name"))?;
     let data_type = match get("dataType") {
         Some(value) => {
             let at = pointer(at, "dataType");
-            text(value, &at)?.parse::<DataType>().map_err(|error| format!("{error} at {at} (column: {name})"))?
+            let written = text(value, &at)?;
+            written.parse::<DataType>().map_err(|error| {
+                let meant = suggest::did_you_mean(&written, DATA_TYPES);
+                format!("{error} at {at} (column: {name}){meant}")
+            })?
         }
         None if role == FieldRole::Complex => DataType::Map,
-        None => return Err(format!("the column '{name}' at {at} has no 'dataType'")),
+        None => return Err(format!("the column '{name}' at {at} has no 'dataType'{}", mistyped("dataType"))),
     };
     let mut field = FieldSpec::new(name, data_type, role);
     for (key, value) in object.iter().filter(|(_, value)| !value.is_null()) {
@@ -217,7 +243,9 @@ fn read_field_key(
             let name = text(value, at)?.to_ascii_uppercase();
             field.max_length_exceed_strategy =
                 Some(serde_json::from_value::<MaxLengthExceedStrategy>(Json::String(name.clone())).map_err(|_| {
-                    format!("unknown strategy '{name}' at {at}, expected one of TRIM_LENGTH, ERROR, SUBSTITUTE_DEFAULT_VALUE, NO_ACTION")
+                    let known = ["TRIM_LENGTH", "ERROR", "SUBSTITUTE_DEFAULT_VALUE", "NO_ACTION"];
+                    let meant = suggest::did_you_mean(&name, known);
+                    format!("unknown strategy '{name}' at {at}, expected one of {}{meant}", known.join(", "))
                 })?);
         }
         "defaultNullValue" | "defaultNullValueString" => {

@@ -7,6 +7,7 @@ use crate::{
     DataType, FieldRole, Value,
     date_time::{DateTimeFormat, Granularity, is_valid_time},
     names::RawTableName,
+    suggest,
 };
 
 impl Schema {
@@ -31,8 +32,13 @@ impl Schema {
             }
             lower_case.insert(lower);
         }
-        if self.primary_key_columns.iter().any(|column| self.field(column).is_none()) {
-            return Err(invalid("The primary key column must exist".to_owned()));
+        for (i, column) in self.primary_key_columns.iter().enumerate() {
+            if self.field(column).is_none_or(FieldSpec::is_virtual) {
+                let meant = suggest::did_you_mean(column, self.fields.iter().map(|field| field.name.as_str()));
+                return Err(invalid(format!(
+                    "The primary key column must exist (at /primaryKeyColumns/{i}): there is no column '{column}'{meant}"
+                )));
+            }
         }
         Ok(())
     }
@@ -148,6 +154,36 @@ fn validate_field(field: &FieldSpec) -> Result<(), String> {
     }
     if field.role == FieldRole::DateTime {
         validate_date_time(field)?;
+    }
+    if field.role == FieldRole::Time {
+        validate_time(field)?;
+    }
+    Ok(())
+}
+
+/// A legacy time column may convert from one epoch to another, under another name.
+fn validate_time(field: &FieldSpec) -> Result<(), String> {
+    let spec = |key: &str| field.raw.get(key).filter(|spec| spec.is_object());
+    let (Some(incoming), Some(outgoing)) = (spec("incomingGranularitySpec"), spec("outgoingGranularitySpec")) else {
+        return Ok(());
+    };
+    let member = |spec: &serde_json::Value, key: &str| spec.get(key).cloned().unwrap_or_default();
+    let keys = ["name", "dataType", "timeType", "timeFormat", "timeUnitSize"];
+    if keys.iter().all(|key| member(incoming, key) == member(outgoing, key)) {
+        return Ok(());
+    }
+    if member(incoming, "name") == member(outgoing, "name") {
+        return Err(format!(
+            "Cannot convert from incoming field spec to outgoing field spec if name is the same (at /timeFieldSpec/outgoingGranularitySpec/name): name the outgoing column otherwise than '{}'",
+            field.name
+        ));
+    }
+    let is_epoch = |spec| matches!(member(spec, "timeFormat").as_str(), None | Some("EPOCH"));
+    if !(is_epoch(incoming) && is_epoch(outgoing)) {
+        return Err(
+            "Cannot perform time conversion for time format other than EPOCH (at /timeFieldSpec): use a date-time column and a transform"
+                .to_owned(),
+        );
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The outside world: input file formats and the deep store.
 //!
-//! [`format`] reads files (CSV, JSON, Avro, Parquet; plain, gzip or zstd) into batches of raw values;
+//! [`format`] reads files (CSV, JSON, Avro, Parquet, ORC, Protobuf, Arrow; plain, gzip, zstd or bzip2) into batches of
+//! raw values;
 //! [`deep_store`] keeps committed segments; [`remote`] fetches one file from wherever a URI says, as far as [`net`]
 //! lets it. Each has an in-memory twin or takes any reader, so that tests need no outside service.
 //!

@@ -5,4 +5,5 @@
 
 mod conformance;
 mod exercises;
+mod formats;
 mod place;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -122,7 +123,10 @@ pub fn init(default: &str) {
     let text = std::env::var("RUST_LOG").ok().filter(|text| EnvFilter::try_new(text).is_ok());
     let state = State::parse(text.as_deref().unwrap_or(default));
     let (filter, handle) = reload::Layer::new(state.filter());
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(true).compact();
+    // Colours are for people: files, journals and container logs get plain text.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(true).compact();
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
         let _ = LEVELS.set(Levels { state: Mutex::new(state), handle });
     }

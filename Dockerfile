@@ -25,7 +25,7 @@ RUN groupadd --gid 1000 pinot && useradd --uid 1000 --gid 1000 --home-dir /opt/p
     && ln -s /opt/pinot/bin/cuvee /usr/local/bin/cuvee
 ENV PINOT_HOME=/opt/pinot
 WORKDIR /opt/pinot
-COPY packaging/docker/pinot-admin.sh packaging/docker/healthcheck.sh /opt/pinot/bin/
+COPY scripts/pinot-admin.sh scripts/quick-start-batch.sh scripts/start-*.sh packaging/docker/healthcheck.sh /opt/pinot/bin/
 COPY packaging/conf /opt/pinot/conf/
 RUN sed -i 's|/var/lib/cuvee|/opt/pinot/data|' /opt/pinot/conf/*.conf
 COPY examples /opt/pinot/examples/

@@ -78,7 +78,7 @@ fi
 cuvee=${CUVEE:-${CARGO_TARGET_DIR:-$root/target}/release/cuvee}
 [ -x "$cuvee" ] || cargo build --release --locked -p cuvee-cli --bin cuvee
 mkdir -p "$work/context/dist"
-cp -r Dockerfile packaging examples "$work/context/"
+cp -r Dockerfile packaging examples scripts "$work/context/"
 strip -o "$work/context/dist/cuvee" "$cuvee" 2>/dev/null || cp "$cuvee" "$work/context/dist/cuvee"
 docker build -q -t cuvee:compose-test --target prebuilt --build-arg "BASE_IMAGE=$base" "$work/context"
 kafka=cuvee-kafka:4.1.2

@@ -1,0 +1,2 @@
+# Bash completion, as the installed binary has it.
+source <(cuvee completions bash)

@@ -1,0 +1,2 @@
+# fish completion, as the installed binary has it.
+cuvee completions fish | source

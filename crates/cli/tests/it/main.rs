@@ -4,5 +4,6 @@ mod cluster;
 mod console;
 mod crash;
 mod docs;
+mod grow;
 mod openapi;
 mod sql_files;

@@ -10,7 +10,7 @@
 //!    answers. The search goes on until one does.
 
 use std::{
-    net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -39,7 +39,11 @@ pub async fn controller(properties: &Properties, own_host: Option<&str>) -> Resu
     let named = properties.get(CONTROLLER_ADDRESS).or_else(|| std::env::var(CONTROLLER_VARIABLE).ok());
     if let Some(address) = named.filter(|a| !a.trim().is_empty()) {
         let address = address.trim();
-        return Ok(address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/').to_owned());
+        let address = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');
+        if let Some(zk) = &zk {
+            tracing::info!("no ZooKeeper is needed: {zk} is accepted and not used. The controller is at {address}");
+        }
+        return Ok(address.to_owned());
     }
     let hostname = hostname();
     let own: Vec<&str> = own_host.into_iter().chain(hostname.as_deref()).collect();
@@ -154,12 +158,20 @@ async fn cluster_at(http: &reqwest::Client, address: &str) -> Option<String> {
 }
 
 /// The host that a role tells others when none is set: the machine's name with `pinot.set.instance.id.to.hostname=true`,
-/// `localhost` in a cluster of one machine, else the address from which `peer` (`host:port`) is reached.
-pub fn advertised_host(properties: &Properties, peer: Option<&str>) -> Result<String> {
+/// `localhost` when `peer` (`host:port`) is on this machine, else the address from which `peer` is reached.
+pub async fn advertised_host(properties: &Properties, peer: Option<&str>) -> Result<String> {
     if properties.bool("pinot.set.instance.id.to.hostname", false)? {
         return hostname().context("pinot.set.instance.id.to.hostname is true, but this machine has no name");
     }
-    Ok(local_address(peer.unwrap_or("192.0.2.1:9")).unwrap_or_else(|| "localhost".to_owned()))
+    // A name that does not resolve yet is that of another machine or container which is still to be started.
+    let peer = match peer {
+        Some(peer) => tokio::net::lookup_host(peer).await.ok().and_then(|mut found| found.next()),
+        None => None,
+    };
+    if peer.is_some_and(|peer| peer.ip().is_loopback()) {
+        return Ok("localhost".to_owned());
+    }
+    Ok(peer.and_then(route_to).or_else(|| route_to(ELSEWHERE)).unwrap_or_else(|| "localhost".to_owned()))
 }
 
 /// Whether the other roles of the cluster are likely to be on other machines or in other containers.
@@ -169,12 +181,11 @@ pub fn is_spread(properties: &Properties) -> bool {
         || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
+/// An address that no machine has (TEST-NET-1), to ask which way leads out of this one.
+const ELSEWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+
 /// The address of this machine that packets to `peer` would carry. Nothing is sent.
-fn local_address(peer: &str) -> Option<String> {
-    let peer: SocketAddr = peer.to_socket_addrs().ok()?.next()?;
-    if peer.ip().is_loopback() {
-        return None;
-    }
+fn route_to(peer: SocketAddr) -> Option<String> {
     let any: SocketAddr = if peer.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
     let socket = UdpSocket::bind(any).ok()?;
     socket.connect(peer).ok()?;
@@ -251,9 +262,41 @@ mod tests {
         assert_eq!(full_name("server-1", hosts), "server-1");
     }
 
-    #[test]
-    fn a_role_beside_its_controller_is_localhost() {
-        assert_eq!(advertised_host(&Properties::new(), Some("localhost:9000")).unwrap(), "localhost");
-        assert_eq!(advertised_host(&Properties::new(), Some("no.such.host.invalid:1")).unwrap(), "localhost");
+    #[tokio::test]
+    async fn a_role_beside_its_controller_is_localhost() {
+        let host = advertised_host(&Properties::new(), Some("localhost:9000")).await.unwrap();
+        assert_eq!(host, "localhost");
+    }
+
+    #[tokio::test]
+    async fn a_controller_that_is_still_to_start_is_elsewhere() {
+        let way_out = route_to(ELSEWHERE).unwrap_or_else(|| "localhost".to_owned());
+        let host = advertised_host(&Properties::new(), Some("no.such.host.invalid:1")).await.unwrap();
+        assert_eq!(host, way_out);
+    }
+
+    /// A controller that answers `/cluster/info`, and nothing else.
+    async fn controller_of(cluster: &'static str) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let body = format!("{{\"clusterName\":\"{cluster}\"}}");
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn the_first_controller_of_the_cluster_is_taken() {
+        let (other, own, later) =
+            (controller_of("other").await, controller_of("own").await, controller_of("own").await);
+        let candidates = ["no.such.host.invalid:1".to_owned(), other, own.clone(), later];
+        assert_eq!(search(&candidates, "own").await, own);
     }
 }

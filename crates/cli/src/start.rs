@@ -150,7 +150,7 @@ async fn start_all(roles: &[(Role, Properties)], started: &mut Vec<(Role, Starte
         let mut properties = properties.clone();
         let handle = match role {
             Role::Controller => {
-                host_of_controller(&mut properties)?;
+                host_of_controller(&mut properties).await?;
                 let handle = start_controller(&properties).await?;
                 let client: Arc<dyn ClusterClient> = handle.client();
                 local.get_or_insert(client);
@@ -189,13 +189,13 @@ async fn join(
         && properties.get(CONTROLLER_ADDRESS).is_none()
     {
         if host.is_none() && discover::is_spread(properties) {
-            properties.set(role.host_key(), discover::advertised_host(properties, None)?);
+            properties.set(role.host_key(), discover::advertised_host(properties, None).await?);
         }
         return Ok(Arc::clone(local));
     }
     let address = discover::controller(properties, host.as_deref()).await?;
     if host.is_none() {
-        properties.set(role.host_key(), discover::advertised_host(properties, Some(&address))?);
+        properties.set(role.host_key(), discover::advertised_host(properties, Some(&address)).await?);
     }
     let channel = service::grpc::channel(&address)
         .with_context(|| format!("`{address}` is no address of a controller; expected host:port"))?;
@@ -203,11 +203,11 @@ async fn join(
 }
 
 /// A controller that nobody has named is `localhost`, unless the cluster spreads over machines.
-fn host_of_controller(properties: &mut Properties) -> Result<()> {
+async fn host_of_controller(properties: &mut Properties) -> Result<()> {
     let named = properties.first_of(&["controller.vip.host", Role::Controller.host_key()]);
     let by_name = properties.bool("pinot.set.instance.id.to.hostname", false)?;
     if named.is_none() && (by_name || discover::is_spread(properties)) {
-        properties.set(Role::Controller.host_key(), discover::advertised_host(properties, None)?);
+        properties.set(Role::Controller.host_key(), discover::advertised_host(properties, None).await?);
     }
     Ok(())
 }
@@ -216,11 +216,16 @@ fn fetcher(properties: &Properties) -> Result<Fetcher> {
     Ok(Fetcher::from_properties(properties)?)
 }
 
+/// Whether a data directory is not on this machine.
+fn is_remote(data_dir: &str) -> bool {
+    data_dir.contains("://") && !data_dir.starts_with("file://")
+}
+
 async fn start_controller(properties: &Properties) -> Result<ControllerHandle> {
     let config = ControllerConfig::from_properties(properties)?;
     let file = match properties.get(METADATA_FILE) {
         Some(file) => PathBuf::from(file),
-        None if config.data_dir.contains("://") && !config.data_dir.starts_with("file://") => bail!(
+        None if is_remote(&config.data_dir) => bail!(
             "controller.data.dir is {}, so the cluster state needs a file of its own on this machine: set {METADATA_FILE}",
             config.data_dir
         ),
@@ -253,6 +258,9 @@ impl AllInOne {
     pub async fn start(properties: &Properties, dir: &Path) -> Result<Self> {
         let mut properties = properties.clone();
         properties.set_default("controller.data.dir", dir.join("controller").display().to_string());
+        if properties.peek("controller.data.dir").is_some_and(|data| is_remote(&data)) {
+            properties.set_default(METADATA_FILE, dir.join("metadata/cluster.redb").display().to_string());
+        }
         properties.set_default("pinot.server.instance.dataDir", dir.join("server").display().to_string());
 
         let controller = start_controller(&properties).await?;

@@ -31,6 +31,7 @@ pub struct Role {
     name: String,
     binary: PathBuf,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -38,10 +39,22 @@ pub struct Role {
 impl Role {
     /// Starts `binary args…`; its output goes to `<log_dir>/<name>.log`.
     pub fn start(binary: &Path, name: &str, args: &[&str], log_dir: &Path) -> Result<Self> {
+        Self::start_with(binary, name, args, &[], log_dir)
+    }
+
+    /// As [`Role::start`], with variables of the environment.
+    pub fn start_with(
+        binary: &Path,
+        name: &str,
+        args: &[&str],
+        env: &[(&str, String)],
+        log_dir: &Path,
+    ) -> Result<Self> {
         let mut role = Self {
             name: name.to_owned(),
             binary: binary.to_owned(),
             args: args.iter().map(|a| (*a).to_owned()).collect(),
+            env: env.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             log: log_dir.join(format!("{name}.log")),
             child: None,
         };
@@ -55,6 +68,7 @@ impl Role {
         let log = File::options().create(true).append(true).open(&self.log)?;
         let child = Command::new(&self.binary)
             .args(&self.args)
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -9,7 +9,11 @@ use reqwest::multipart;
 use serde_json::json;
 use service::{Properties, shutdown};
 
-use crate::{ask, pid_file, start::AllInOne, verbs::quick_start::QuickStart};
+use crate::{
+    ask, pid_file,
+    start::AllInOne,
+    verbs::quick_start::{Content, QuickStart, bootstrap},
+};
 
 /// What is asked at the end, and what the user is shown to ask next.
 const QUERIES: &[&str] = &[
@@ -40,7 +44,18 @@ pub async fn run(args: QuickStart) -> Result<()> {
     let broker = format!("http://localhost:{}", cluster.broker_addr().port());
     println!("cluster is up after {} ms", began.elapsed().as_millis());
 
-    if matches!(args.kind.to_ascii_lowercase().as_str(), "batch" | "offline") {
+    if let Some(zk) = &args.zk_address {
+        println!("no ZooKeeper is needed: {zk} is accepted and not used");
+    }
+    if !args.bootstrap_table_dir.is_empty() {
+        let port = cluster.controller_addr().port();
+        let loaded = tokio::select! {
+            loaded = bootstrap(&args.bootstrap_table_dir, port) => loaded,
+            () = shutdown::signal() => { cluster.shutdown(shutdown::DRAIN).await; return Ok(()) }
+        };
+        loaded?;
+    }
+    if args.content == Content::Sample {
         let http = reqwest::Client::new();
         let loaded = tokio::select! {
             loaded = load_sample(&http, &controller) => loaded,

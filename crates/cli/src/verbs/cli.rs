@@ -105,7 +105,10 @@ fn refuse(typed: &[String], error: &clap::Error) -> ExitCode {
     // Capital, as the other failures: tools look for the word.
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let text = text.replace("unrecognized subcommand", "unknown verb").replace("subcommand", "verb");
-    eprintln!("Error: {}", text.replace("unexpected argument", "unknown flag or word").trim_end());
+    let text = text
+        .replace("unexpected argument", "unknown flag or word")
+        .replace("similar argument exists", "similar flag is");
+    eprintln!("Error: {}", text.trim_end());
     exit::status()
 }
 

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction};
 
 use super::{Entry, Group};
 
-pub const ROOT_TEMPLATE: &str = "{about}\n\nUsage: {usage}\n{after-help}";
+pub const ROOT_TEMPLATE: &str = "{about}\n\nUsage: {usage}{after-help}";
 pub const VERB_TEMPLATE: &str = "{about-with-newline}\nUsage: {usage}\n\n{all-args}{after-help}";
 
 pub fn help_flag() -> Arg {
@@ -17,12 +17,13 @@ pub fn help_flag() -> Arg {
 pub fn verb_list(entries: &[Entry]) -> String {
     let width = entries.iter().map(|e| e.name.len()).max().unwrap_or(0);
     let mut out = String::new();
-    for (group, title) in Group::ALL {
+    // The template puts an empty line before this.
+    for (i, (group, title)) in Group::ALL.into_iter().enumerate() {
         let mut verbs = entries.iter().filter(|e| e.group == group).peekable();
         if verbs.peek().is_none() {
             continue;
         }
-        let _ = writeln!(out, "\n{title}:");
+        let _ = writeln!(out, "{}{title}:", if i == 0 { "" } else { "\n" });
         for verb in verbs {
             let _ = writeln!(out, "  {:width$}  {}", verb.name, verb.about);
         }

@@ -30,6 +30,7 @@ mod data_import_dry_run;
 mod delete_cluster;
 mod delete_schema;
 mod delete_table;
+mod file_system;
 mod generate_data;
 mod import_data;
 mod json_to_pinot_schema;
@@ -81,6 +82,7 @@ pub fn registry() -> Vec<Entry> {
         Entry::of::<bootstrap_table::BootstrapTable>(),
         Entry::of::<convert_pinot_segment::ConvertPinotSegment>(),
         Entry::of::<generate_data::GenerateData>(),
+        Entry::of::<file_system::FileSystem>(),
         Entry::of::<add_tenant::AddTenant>(),
         Entry::of::<operate_cluster_config::OperateClusterConfig>(),
         Entry::of::<show_cluster_info::ShowClusterInfo>(),

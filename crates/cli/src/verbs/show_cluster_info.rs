@@ -39,7 +39,7 @@ impl Verb for ShowClusterInfo {
     async fn run(self) -> Result<()> {
         let rest = Rest::cluster(&self.cluster).await?;
         let info = rest.get_json("/cluster/info").await?;
-        let live: BTreeSet<String> = rest.names("/liveinstances", "liveInstances").await?.into_iter().collect();
+        let live: BTreeSet<String> = rest.names("/liveinstances", "instances").await?.into_iter().collect();
         let mut out = String::new();
         let _ = writeln!(out, "clusterName: {}", scalar(info["clusterName"].as_str().unwrap_or_default()));
         self.instances(&rest, &live, &mut out).await?;

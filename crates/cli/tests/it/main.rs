@@ -1,9 +1,14 @@
 mod arrows;
 mod clients;
 mod cluster;
+mod compatibility;
 mod console;
 mod crash;
 mod docs;
 mod grow;
+mod jobs;
 mod openapi;
+mod segments;
 mod sql_files;
+mod tenants;
+mod verbs;

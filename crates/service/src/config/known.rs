@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn keys_are_known_in_any_spelling() {
-        assert!(is_known("Pinot.Broker.Request.Handler-Type"));
+        assert!(is_known("Pinot.Broker.timeout-Ms"));
         assert!(is_known("pinot.server.storage.factory.class.s3"));
         assert!(!is_known("pinot.server.instance.data.dir"));
     }

@@ -38,7 +38,7 @@ fn read(body: &[u8], params: &Params) -> Result<Bundle, Error> {
         return Err(unreadable("expected an object with tableName, schema, offline and realtime".to_owned()));
     };
     let name = document.get("tableName").and_then(Value::as_str).unwrap_or_default();
-    let stored = params.stored_name(name)?;
+    let stored = params.stored_name(name).map_err(|error| Error::Invalid(error.to_string()))?;
     let name = RawTableName::parse(&stored).map_err(|error| {
         Error::Invalid(format!("Invalid TableConfigs: {name}. 'tableName' has to be a raw table name: {error}"))
     })?;

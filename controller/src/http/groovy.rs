@@ -48,7 +48,7 @@ async fn get(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
 }
 
 /// Sets rules by scope
-#[utoipa::path(post, path = "/cluster/configs/groovy/staticAnalyzerConfig", tag = "Cluster", request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400, content_type = "text/plain")))]
+#[utoipa::path(post, path = "/cluster/configs/groovy/staticAnalyzerConfig", tag = "Cluster", request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400)))]
 async fn set(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let refuse = |reason: String| ApiError::bad_request(reason).as_text();
     let Value::Object(wanted) = parse_json(&body).map_err(refuse)? else {

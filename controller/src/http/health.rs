@@ -88,13 +88,13 @@ fn verify(params: &Params) -> Result<Json<bool>, ApiError> {
 }
 
 /// Whether the caller may do something
-#[utoipa::path(get, path = "/auth/verify", tag = "Auth", params(("tableName" = Option<String>, Query), ("accessType" = Option<String>, Query), ("endpointUrl" = Option<String>, Query)), responses((status = 200)))]
+#[utoipa::path(get, path = "/auth/verify", tag = "Auth", params(("tableName" = Option<String>, Query), ("accessType" = Option<String>, Query), ("endpointUrl" = Option<String>, Query)), responses((status = 200), (status = 404)))]
 async fn auth_verify(params: Params) -> Result<Json<bool>, ApiError> {
     verify(&params)
 }
 
 /// Whether the caller may do something
-#[utoipa::path(get, path = "/auth/verify/v2", tag = "Auth", params(("tableName" = Option<String>, Query), ("accessType" = Option<String>, Query), ("endpointUrl" = Option<String>, Query)), responses((status = 200)))]
+#[utoipa::path(get, path = "/auth/verify/v2", tag = "Auth", params(("tableName" = Option<String>, Query), ("accessType" = Option<String>, Query), ("endpointUrl" = Option<String>, Query)), responses((status = 200), (status = 404)))]
 async fn auth_verify_v2(params: Params) -> Result<Json<bool>, ApiError> {
     verify(&params)
 }

@@ -44,7 +44,7 @@ struct Request {
 }
 
 /// Whether instances can get other tags without leaving a tenant too few
-#[utoipa::path(post, path = "/instances/updateTags/validate", tag = "Instance", request_body(content = Value, content_type = "application/json", description = "list of {instanceName, newTags}"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 412)))]
+#[utoipa::path(post, path = "/instances/updateTags/validate", tag = "Instance", request_body(content = Value, content_type = "application/json", description = "list of {instanceName, newTags}"), responses((status = 200), (status = 400), (status = 412)))]
 async fn update_tags(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let refuse = |reason: String| ApiError::bad_request(reason).as_text();
     let json = parse_json(&body).map_err(refuse)?;

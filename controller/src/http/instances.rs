@@ -143,7 +143,7 @@ fn follow(state: &cluster::State, entry: &InstanceEntry, known: Option<&Instance
 }
 
 /// Adds an instance before it joins
-#[utoipa::path(post, path = "/instances", tag = "Instance", params(("updateBrokerResource" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 409)))]
+#[utoipa::path(post, path = "/instances", tag = "Instance", params(("updateBrokerResource" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400), (status = 409)))]
 async fn add(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result<Json<Value>, ApiError> {
     let entry = read(&body)?;
     let id = entry.id.clone();
@@ -164,7 +164,7 @@ async fn add(State(app): State<Arc<App>>, params: Params, body: Bytes) -> Result
 }
 
 /// Replaces an instance's settings
-#[utoipa::path(put, path = "/instances/{instanceName}", tag = "Instance", params(("instanceName" = String, Path), ("updateBrokerResource" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 404)))]
+#[utoipa::path(put, path = "/instances/{instanceName}", tag = "Instance", params(("instanceName" = String, Path), ("updateBrokerResource" = Option<bool>, Query)), request_body(content = Value, content_type = "application/json"), responses((status = 200), (status = 400), (status = 404)))]
 async fn update(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,

@@ -52,7 +52,7 @@ fn read(body: &[u8], what: &str) -> Result<Tenant, ApiError> {
 }
 
 /// Makes a tenant of live instances that are in none
-#[utoipa::path(post, path = "/tenants", tag = "Tenant", request_body(content = Value, content_type = "application/json", description = "tenantRole (BROKER or SERVER), tenantName, numberOfInstances, offlineInstances, realtimeInstances"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 500)))]
+#[utoipa::path(post, path = "/tenants", tag = "Tenant", request_body(content = Value, content_type = "application/json", description = "tenantRole (BROKER or SERVER), tenantName, numberOfInstances, offlineInstances, realtimeInstances"), responses((status = 200), (status = 400), (status = 500)))]
 async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let tenant = read(&body, "create")?;
     let live = app.cluster.live_ids();
@@ -61,7 +61,7 @@ async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>,
 }
 
 /// Gives a tenant another number of instances
-#[utoipa::path(put, path = "/tenants", tag = "Tenant", request_body(content = Value, content_type = "application/json", description = "tenantRole (BROKER or SERVER), tenantName, numberOfInstances, offlineInstances, realtimeInstances"), responses((status = 200), (status = 400, content_type = "text/plain"), (status = 500)))]
+#[utoipa::path(put, path = "/tenants", tag = "Tenant", request_body(content = Value, content_type = "application/json", description = "tenantRole (BROKER or SERVER), tenantName, numberOfInstances, offlineInstances, realtimeInstances"), responses((status = 200), (status = 400), (status = 500)))]
 async fn update(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let tenant = read(&body, "update")?;
     let live = app.cluster.live_ids();

@@ -20,6 +20,8 @@ pub struct Place {
     kind: Kind,
     /// Set when the URI names a file.
     only: Option<String>,
+    /// The files of a store, where opening it has listed them.
+    listed: Option<Vec<Found>>,
 }
 
 #[derive(Clone)]
@@ -51,8 +53,9 @@ impl Place {
             return Ok(Self { only: Some(name.to_owned()), ..Self::local(dir.to_owned()) });
         }
         let place = Self::store(uri, configs)?;
-        if !place.list(true).await?.is_empty() {
-            return Ok(place);
+        let listed = place.list(true).await?;
+        if !listed.is_empty() {
+            return Ok(Self { listed: Some(listed), ..place });
         }
         // It may name one object.
         let trimmed = uri.trim_end_matches('/');
@@ -73,12 +76,12 @@ impl Place {
     }
 
     fn local(dir: PathBuf) -> Self {
-        Self { uri: file_uri(&dir), kind: Kind::Local(dir), only: None }
+        Self { uri: file_uri(&dir), kind: Kind::Local(dir), only: None, listed: None }
     }
 
     fn store(uri: &str, configs: &BTreeMap<String, String>) -> Result<Self, Error> {
         let uri = uri.trim_end_matches('/');
-        Ok(Self { uri: uri.to_owned(), kind: Kind::Store(DeepStore::new(uri, configs)?), only: None })
+        Ok(Self { uri: uri.to_owned(), kind: Kind::Store(DeepStore::new(uri, configs)?), only: None, listed: None })
     }
 
     /// Without a slash at the end.
@@ -110,15 +113,18 @@ impl Place {
                 blocking(move || walk(&dir, only.as_deref(), recursive)).await?
             }
             Kind::Store(store) => {
-                let files = store.list("").await?.into_iter();
-                let wanted = |path: &str| match &self.only {
-                    Some(only) => path == only,
-                    None => recursive || !path.contains('/'),
+                let mut files = match &self.listed {
+                    Some(files) => files.clone(),
+                    None => {
+                        let all = store.list("").await?.into_iter();
+                        all.map(|file| Found { path: file.path, size_bytes: file.size_bytes }).collect()
+                    }
                 };
+                files.retain(|file| match &self.only {
+                    Some(only) => file.path == *only,
+                    None => recursive || !file.path.contains('/'),
+                });
                 files
-                    .filter(|file| wanted(&file.path))
-                    .map(|file| Found { path: file.path, size_bytes: file.size_bytes })
-                    .collect()
             }
         };
         found.sort();

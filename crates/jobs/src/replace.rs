@@ -96,7 +96,12 @@ fn kind(spec: &JobSpec) -> &'static str {
 }
 
 fn table_url(spec: &JobSpec, controller: &str, action: &str) -> String {
-    format!("{controller}/segments/{}/{action}", encoded(&spec.table.name))
+    format!("{controller}/segments/{}/{action}", encoded(raw_name(spec)))
+}
+
+fn raw_name(spec: &JobSpec) -> &str {
+    let name = spec.table.name.as_str();
+    name.strip_suffix("_OFFLINE").or_else(|| name.strip_suffix("_REALTIME")).unwrap_or(name)
 }
 
 /// Names of the segments that will give way.
@@ -106,7 +111,7 @@ async fn replaced(
     http: &Controller,
     controller: &str,
 ) -> Result<Vec<String>, Error> {
-    let table = encoded(&spec.table.name);
+    let table = encoded(raw_name(spec));
     let kind = kind(spec);
     let (url, partition) = match replace {
         Replace::All => (format!("{controller}/segments/{table}?type={kind}&excludeReplacedSegments=true"), None),
@@ -150,8 +155,7 @@ async fn is_of_partition(
     column: &str,
     value: &str,
 ) -> Result<bool, Error> {
-    let raw = spec.table.name.trim_end_matches("_OFFLINE").trim_end_matches("_REALTIME");
-    let table = encoded(&format!("{raw}_{}", kind(spec)));
+    let table = encoded(&format!("{}_{}", raw_name(spec), kind(spec)));
     let url = format!("{controller}/segments/{table}/{}/metadata", encoded(segment));
     let text = http.get(&url).await?.text;
     let metadata: Json = serde_json::from_str(&text).unwrap_or_default();

@@ -70,10 +70,6 @@ pub fn render(text: &str, origin: &str, variables: &Variables<'_>) -> Result<Str
     let mut out = String::with_capacity(text.len());
     let mut problems = Vec::new();
     for (number, line) in text.split_inclusive('\n').enumerate() {
-        if line.trim_start().starts_with('#') {
-            out.push_str(line);
-            continue;
-        }
         let mut fail = |at: usize, text: String| {
             problems.push(Problem { line: number + 1, column: line[..at].chars().count() + 1, text });
         };
@@ -84,6 +80,8 @@ pub fn render(text: &str, origin: &str, variables: &Variables<'_>) -> Result<Str
 
 fn render_line(line: &str, variables: &Variables<'_>, out: &mut String, fail: &mut dyn FnMut(usize, String)) {
     let mut at = 0;
+    let line_end = comment_start(line);
+    let (line, comment) = line.split_at(line_end);
     while let Some(found) = line[at..].find(['$', '<', '\\']) {
         out.push_str(&line[at..at + found]);
         at += found;
@@ -117,6 +115,23 @@ fn render_line(line: &str, variables: &Variables<'_>, out: &mut String, fail: &m
         }
     }
     out.push_str(&line[at..]);
+    out.push_str(comment);
+}
+
+/// Where the comment of a line begins: at a `#` behind a blank and outside of quotes; the line's end without one.
+fn comment_start(line: &str) -> usize {
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (None, '#') if before.is_whitespace() => return at,
+            (None, '\'' | '"') if before.is_whitespace() || "[{,:".contains(before) => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            _ => {}
+        }
+        before = c;
+    }
+    line.len()
 }
 
 /// The value of what stands between the braces; `None` for what is no variable and stays.
@@ -194,6 +209,9 @@ mod tests {
         check("\\${filePathPattern:\\1} ${filePathPattern:\\1}", "${filePathPattern:\\1} ${filePathPattern:\\1}");
         check("  # ${nobody} <% x %>\n", "  # ${nobody} <% x %>\n");
         check("a < b", "a < b");
+        check("t: ${table} # of ${nobody}\n", "t: movies # of ${nobody}\n");
+        check("t: '#${table} # ${table}'", "t: '#movies # movies'");
+        check("it's#${table} # $x", "it's#movies # $x");
     }
 
     #[test]

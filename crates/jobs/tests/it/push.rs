@@ -14,8 +14,11 @@ use crate::support::Place;
 /// Answers each request with the next of `answers`, the last one for ever, and keeps heads and bodies.
 struct Fake {
     address: SocketAddr,
-    seen: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    seen: Arc<Mutex<Vec<Request>>>,
 }
+
+/// Head and body.
+type Request = (String, Vec<u8>);
 
 impl Fake {
     fn start<const N: usize>(answers: [(u16, &'static str); N]) -> Self {
@@ -43,7 +46,7 @@ impl Fake {
     }
 }
 
-fn read_request(connection: &mut TcpStream) -> (String, Vec<u8>) {
+fn read_request(connection: &mut TcpStream) -> Request {
     let mut bytes = Vec::new();
     let mut buffer = [0; 65536];
     loop {

@@ -110,7 +110,8 @@ impl Fetcher {
 impl FetchSegment for Fetcher {
     async fn fetch(&self, source: &Source, to: &Path) -> Result<(), FetchError> {
         let mut first_error: Option<FetchError> = None;
-        for uri in source.deep_store_uri.iter().chain(&source.download_url).chain(&source.controller_url) {
+        let download_url = source.download_url.as_ref().filter(|url| Some(*url) != source.deep_store_uri.as_ref());
+        for uri in source.deep_store_uri.iter().chain(download_url).chain(&source.controller_url) {
             let result = match scheme(uri) {
                 "http" | "https" => self.over_http(uri, to).await,
                 // A directory of another machine is not here; making an empty one in its place would help nobody.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cluster::{Cluster, FakeServer, next, register};
 
-async fn ready(cluster: &Cluster) -> (FakeServer, proto::session::Session) {
+pub async fn ready(cluster: &Cluster) -> (FakeServer, proto::session::Session) {
     let client = cluster.handle.client();
     let server = FakeServer::join(client.clone(), "Server_h_1", 1).await;
     let mut broker = client.connect(register("Broker_h_1", Role::Broker, 1)).await.unwrap();
@@ -18,7 +18,7 @@ async fn ready(cluster: &Cluster) -> (FakeServer, proto::session::Session) {
     (server, broker)
 }
 
-fn stored(cluster: &Cluster) -> Vec<String> {
+pub fn stored(cluster: &Cluster) -> Vec<String> {
     let root = cluster.dir.path().join("deep");
     let mut found = Vec::new();
     for table in std::fs::read_dir(&root).unwrap().flatten().filter(|e| e.file_name() != ".work") {
@@ -30,7 +30,7 @@ fn stored(cluster: &Cluster) -> Vec<String> {
     found
 }
 
-fn work_files(cluster: &Cluster) -> usize {
+pub fn work_files(cluster: &Cluster) -> usize {
     std::fs::read_dir(cluster.dir.path().join("deep/.work")).unwrap().count()
 }
 
@@ -58,7 +58,8 @@ async fn a_file_becomes_a_segment() {
     assert!(record["segment.download.url"].as_str().unwrap().ends_with(&format!("/segments/t/{segment}")));
     assert_eq!(cluster.get("/tables/t/size").await.1["reportedSizeInBytes"], 1000);
 
-    let response = cluster.http.get(cluster.url(&format!("/segments/t/{segment}"))).send().await.unwrap();
+    let url = cluster.url(&format!("/segments/t/{segment}"));
+    let response = cluster.http.get(url).header("accept", "application/vnd.cuvee.segment").send().await.unwrap();
     assert_eq!(response.headers()["content-disposition"], format!("attachment; filename={segment}").as_str());
     let bytes = response.bytes().await.unwrap();
     assert_eq!(record["segment.size.in.bytes"], bytes.len().to_string());
@@ -90,7 +91,7 @@ async fn mistakes_leave_nothing() {
         ("none_OFFLINE", "x.csv", "a,n\nx,1\n", 404, "none_OFFLINE not found"),
         ("t", "x.csv", "a,n\nx,1\n", 400, "Must provide table name with type suffix"),
         ("t_OFFLINE", "", "movies.csv", 400, "@movies.csv"),
-        ("t_OFFLINE", "x.csv", "a,n\nx,one\n", 400, "line 2"),
+        ("t_OFFLINE", "x.csv", "a,n\nx,one\n", 400, "x.csv:2:n"),
     ] {
         let (found, answer) = cluster.upload(table, name, content).await;
         assert_eq!(found, status, "{table} {content:?}: {answer}");

@@ -9,3 +9,4 @@ mod ingest;
 mod rest;
 mod sessions;
 mod table_rest;
+mod upload;

@@ -20,6 +20,11 @@ pub struct InProcess {
 
 impl InProcess {
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// With more properties than the ports.
+    pub async fn start_with(more: &[(String, String)]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut properties = Properties::new();
         for key in [
@@ -30,6 +35,9 @@ impl InProcess {
             "pinot.minion.port",
         ] {
             properties.set(key, "0");
+        }
+        for (key, value) in more {
+            properties.set(key, value.clone());
         }
         let cluster = AllInOne::start(&properties, dir.path()).await?;
         let url = |port: u16| format!("http://localhost:{port}");

@@ -37,12 +37,15 @@ impl S3Server {
         let addr = listener.local_addr()?;
         let accepting = tokio::spawn(async move {
             let server = Builder::new(TokioExecutor::new());
+            // They end with the server, also those that clients keep open.
+            let mut connections = tokio::task::JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
                 let connection = server.serve_connection(TokioIo::new(socket), service.clone()).into_owned();
-                tokio::spawn(async move {
+                connections.spawn(async move {
                     // A client that goes away is no matter of the server.
                     let _ = connection.await;
                 });
+                while connections.try_join_next().is_some() {}
             }
         });
         Ok(Self { addr, root, accepting: accepting.abort_handle() })

@@ -210,7 +210,11 @@ fn accept(file: PathBuf, name: Option<&str>, dir: &Path, limits: &Limits) -> Res
             limits.max_bytes
         )));
     }
-    let metadata = container.directory().metadata.clone();
+    let mut metadata = container.directory().metadata.clone();
+    if metadata.size_bytes == 0 {
+        // Of the packed file: about what it will take on a server.
+        metadata.size_bytes = unpacked;
+    }
     check_name(&metadata, name)?;
     let form = container.form();
     drop(container);

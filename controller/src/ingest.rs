@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::ingest::batch::{BatchJob, BatchReport, ingest_file};
-use connectors::deep_store::DeepStore;
+use connectors::{deep_store::DeepStore, remote};
 use model::{Schema, TableConfig};
 use segment::metadata::SegmentMetadata;
 use tempfile::TempDir;
@@ -141,6 +141,7 @@ impl Ingestion {
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::Unavailable("The client has gone away".to_owned()));
         }
+        let upload = self.with_reader_files(upload).await?;
         let now_ms = self.clock.now_ms();
         let memory = usize::try_from(self.cluster.config.ingest_memory_bytes).unwrap_or(usize::MAX);
         let (table, job_schema) = (upload.table.clone(), Arc::clone(&schema));
@@ -160,6 +161,28 @@ impl Ingestion {
         self.commit(&table, &report.segment.metadata, Place::Local(&packed), &rules).await?;
         self.wait_online(&table, &segment).await;
         Ok(Ingested { segment, report })
+    }
+
+    /// Makes the file that a reader's property names one of this machine. The same rules say where a request may lead
+    /// as for the input itself.
+    async fn with_reader_files(&self, mut upload: Upload) -> Result<Upload, Error> {
+        const DESCRIPTOR: &str = "recordReader.prop.descriptorFile";
+        let Some(uri) = upload.batch_config.get(DESCRIPTOR).filter(|uri| !uri.is_empty()) else { return Ok(upload) };
+        let config = &self.cluster.config;
+        let (class, properties) = remote::properties_for(uri, &config.storage);
+        let to = upload.work.path().join("descriptor");
+        let fetching = remote::fetch(uri, class.as_deref(), &properties, &config.ingest_access, &to);
+        let fetched = tokio::time::timeout(config.upload_timeout, fetching).await;
+        let late = |_| Error::Internal(format!("{uri} could not be read within {:?}", config.upload_timeout));
+        let fetched = fetched.map_err(late)?.map_err(|error| {
+            let text = format!("{DESCRIPTOR}: {}", chain(&error));
+            match error {
+                connectors::Error::Refused { .. } | connectors::Error::NoSource { .. } => Error::Invalid(text),
+                _ => Error::Internal(text),
+            }
+        })?;
+        upload.batch_config.insert(DESCRIPTOR.to_owned(), fetched.path.display().to_string());
+        Ok(upload)
     }
 }
 

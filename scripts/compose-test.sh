@@ -98,7 +98,6 @@ mkdir -m 777 "$work/tmp"
 mounts=("$work/tmp:$work/tmp")
 [ ! -d "$shared/exercises" ] || mounts+=("$(realpath "$shared/exercises"):$(realpath "$shared/exercises"):ro")
 {
-  echo 'version: "3.8"'
   echo "services:"
   for role in controller server; do
     echo "  pinot-$role:"

@@ -22,3 +22,5 @@ step lints
 cargo clippy --locked --workspace --all-targets -- -D warnings
 step tests
 cargo test --locked --workspace
+step REST APIs, fuzzed
+scripts/schemathesis.sh

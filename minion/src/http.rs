@@ -10,9 +10,9 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{MatchedPath, Path, Request, State},
     http::StatusCode,
-    middleware::map_response,
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -40,10 +40,6 @@ pub(crate) struct Minion {
     pub(crate) log_files: LogFiles,
 }
 
-/// An unknown path, to be answered without a body.
-#[derive(Clone)]
-struct Unknown;
-
 /// All routes.
 pub(crate) fn routes(minion: Minion) -> Router {
     let (loggers, logger_document) = loggers::routes(minion.log_files.clone()).split_for_parts();
@@ -58,20 +54,13 @@ pub(crate) fn routes(minion: Minion) -> Router {
         .with_state(minion)
         .merge(service::uptime::routes())
         .merge(service::swagger::routes(document, service::swagger::Role::Minion));
-    let unknown = Router::new().fallback(|| async {
-        let mut response = StatusCode::NOT_FOUND.into_response();
-        response.extensions_mut().insert(Unknown);
-        response
-    });
-    finish(routes.fallback_service(unknown), ErrorStyle::Broker, Limits::default(), &[])
-        .layer(map_response(without_body))
+    finish(routes, ErrorStyle::Broker, Limits::default(), &[]).layer(from_fn(bare_unknown_paths))
 }
 
-async fn without_body(response: Response) -> Response {
-    if response.extensions().get::<Unknown>().is_some() {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    response
+async fn bare_unknown_paths(request: Request, next: Next) -> Response {
+    let known = request.extensions().get::<MatchedPath>().is_some();
+    let response = next.run(request).await;
+    if known || response.status() != StatusCode::NOT_FOUND { response } else { StatusCode::NOT_FOUND.into_response() }
 }
 
 /// Whether the minion is up

@@ -56,8 +56,12 @@ pub fn routes(mut document: OpenApi, role: Role) -> Router {
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
     // JSON is YAML.
     let yaml = json.clone();
-    Router::new()
-        .route("/help", get(|| async { page() }))
+    // The controller has a console there; the minion has nothing, as in Pinot.
+    let root = match role {
+        Role::Broker | Role::Server => Router::new().route("/", get(|| async { Redirect::temporary("/help") })),
+        Role::Controller | Role::Minion => Router::new(),
+    };
+    root.route("/help", get(|| async { page() }))
         .route("/help/", get(|| async { page() }))
         .route("/api", get(|| async { page() }))
         .route("/api/", get(|| async { page() }))
@@ -103,12 +107,15 @@ fn complete(document: &mut OpenApi, role: Role) {
                 common.push(StatusCode::NOT_ACCEPTABLE);
             }
             for status in common {
-                let response = || {
-                    let schema = Ref::from_schema_name(error);
-                    let content = ContentBuilder::new().schema(Some(schema)).build();
-                    RefOr::T(ResponseBuilder::new().content("application/json", content).build())
-                };
-                operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(response);
+                let content = || ContentBuilder::new().schema(Some(Ref::from_schema_name(error))).build();
+                let response = || RefOr::T(ResponseBuilder::new().content("application/json", content()).build());
+                let declared = operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(response);
+                // What a handler answers as plain text, the layers around it answer as JSON.
+                if let RefOr::T(declared) = declared
+                    && !declared.content.is_empty()
+                {
+                    declared.content.entry("application/json".to_owned()).or_insert_with(|| RefOr::T(content()));
+                }
             }
             for (status, response) in &mut operation.responses.responses {
                 if let RefOr::T(response) = response

@@ -319,3 +319,23 @@ fn parquet_columns_take_the_schemas_types() {
         ]
     );
 }
+
+#[test]
+fn progress_is_counted_over_files() {
+    let load = Load::new(two_columns(), &[CSV]);
+    let progress = Arc::new(crate::Progress::default());
+    let contents = [&b"a,n\nx,1\n\"y\"z,2\nw,3\n"[..], b"a,n\nx,oops\n"];
+    progress.expect(2, contents.iter().map(|c| c.len() as u64).sum());
+    for content in contents {
+        let place = Place::new();
+        fs::write(&place.input, content).unwrap();
+        let mut job = load.job(&place).unwrap();
+        job.progress = progress.clone();
+        // A file that fails is done, too.
+        let _ = ingest_file(&job);
+    }
+    let seen = progress.snapshot();
+    assert_eq!((seen.files, seen.files_done), (2, 2));
+    assert_eq!((seen.bytes, seen.total_bytes), (30, 30));
+    assert_eq!((seen.rows_read, seen.rows_indexed, seen.rows_rejected), (4, 3, 1));
+}

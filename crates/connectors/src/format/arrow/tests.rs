@@ -115,11 +115,9 @@ fn damaged_files_are_errors() {
             let _ = read(&content[..len], &ReadOptions::default());
         }
         for at in 0..content.len() {
-            for flip in [0x01, 0x80, 0xff] {
-                let mut flipped = content.clone();
-                flipped[at] ^= flip;
-                let _ = read(&flipped, &ReadOptions::default());
-            }
+            let mut flipped = content.clone();
+            flipped[at] ^= [0x01, 0x80, 0xff][at % 3];
+            let _ = read(&flipped, &ReadOptions::default());
         }
     }
 }

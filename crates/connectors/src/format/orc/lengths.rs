@@ -264,3 +264,53 @@ impl<R: Read> Bytes<'_, R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sums of windows of `window` rows, the largest of them, or the reason.
+    fn most(bytes: &[u8], version2: bool, window: usize) -> Result<usize, String> {
+        most_elements(&mut &bytes[..], version2, window)
+    }
+
+    #[test]
+    fn every_kind_of_run() {
+        // The examples of the format's specification.
+        assert_eq!(most(&[0x0a, 0x27, 0x10], true, 100), Ok(50_000));
+        let direct = [0x5e, 0x03, 0x5c, 0xa1, 0xab, 0x1e, 0xde, 0xad, 0xbe, 0xef];
+        assert_eq!(most(&direct, true, 100), Ok(23_713 + 43_806 + 57_005 + 48_879));
+        assert_eq!(most(&direct, true, 2), Ok(57_005 + 48_879));
+        let patched = [
+            0x8e, 0x09, 0x2b, 0x21, 0x07, 0xd0, 0x1e, 0x00, 0x14, 0x70, 0x28, 0x32, 0x3c, 0x46, 0x50, 0x5a, 0xfc, 0xe8,
+        ];
+        let values = [2030, 2000, 2020, 1_000_000, 2040, 2050, 2060, 2070, 2080, 2090];
+        assert_eq!(most(&patched, true, 100), Ok(values.iter().sum()));
+        assert_eq!(most(&patched, true, 1), Ok(1_000_000));
+        let delta = [0xc6, 0x09, 0x02, 0x02, 0x22, 0x42, 0x42, 0x46];
+        assert_eq!(most(&delta, true, 100), Ok([2, 3, 5, 7, 11, 13, 17, 19, 23, 29].iter().sum()));
+        assert_eq!(most(&[0x61, 0x00, 0x07], false, 1000), Ok(700));
+        assert_eq!(most(&[0x61, 0xff, 0x64], false, 1000), Ok(5050));
+        assert_eq!(most(&[0xfb, 0x02, 0x03, 0x06, 0x07, 0x0b], false, 1000), Ok(29));
+        assert_eq!(most(&[], true, 10), Ok(0));
+    }
+
+    #[test]
+    fn lengths_that_cannot_be_are_refused() {
+        // Eight bytes: one list of 2⁴⁰ elements, three times.
+        let huge = [0x38, 0, 0, 1, 0, 0, 0, 0, 0];
+        assert!(most(&huge, true, 8192).unwrap_err().contains("more than 16777216 elements"));
+        // The same as a delta that goes below zero.
+        assert_eq!(most(&[0x00, 0xff, 0x01], false, 10), Err("a list has a negative length".to_owned()));
+        assert_eq!(most(&[0x5e, 0x03, 0x5c], true, 10), Err(CUT.to_owned()));
+        assert_eq!(most(&[0x80; 11], false, 10), Err("a length is too long".to_owned()));
+        let mut state = 5u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let bytes = (state >> 8).to_le_bytes();
+            for version2 in [false, true] {
+                let _ = most(&bytes, version2, 100);
+            }
+        }
+    }
+}

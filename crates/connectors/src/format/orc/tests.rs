@@ -109,18 +109,16 @@ fn damaged_files_are_errors() {
         assert!(read(&content[..len], None).is_err(), "{len} bytes");
     }
     for at in 0..content.len() {
-        for flip in [0x01, 0x80, 0xff] {
-            let mut flipped = content.clone();
-            flipped[at] ^= flip;
-            let _ = read(&flipped, None);
-        }
+        let mut flipped = content.clone();
+        flipped[at] ^= [0x01, 0x80, 0xff][at % 3];
+        let _ = read(&flipped, None);
     }
 }
 
 #[test]
 fn damaged_nested_files_take_no_memory() {
     for (_, content) in TYPES {
-        for at in (0..content.len()).step_by(content.len() / 300) {
+        for at in (0..content.len()).step_by(content.len() / 60) {
             let mut flipped = content.to_vec();
             flipped[at] ^= 0xff;
             let _ = read(&flipped, Some(&["list", "map", "deep", "few"]));

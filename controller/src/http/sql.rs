@@ -203,7 +203,7 @@ mod tests {
             ("select * from my_movies", false),
             ("select movies2 from x", false),
         ] {
-            assert_eq!(mentions(sql, "movies"), found, "{sql}");
+            assert_eq!(mentions(&sql.to_ascii_lowercase(), "movies"), found, "{sql}");
         }
     }
 }

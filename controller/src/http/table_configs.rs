@@ -189,6 +189,7 @@ async fn update(
         }
         let mut changes = vec![tables::put_schema(bundle.schema.clone())];
         for config in &bundle.configs {
+            let config = &tables::tuned(config, &bundle.schema)?;
             let schema = Some(&bundle.schema);
             if state.tables.contains_key(config.table_name().as_str()) {
                 let change = tables::plan_update_within(state, config, schema, skip, limits, force, now_ms);

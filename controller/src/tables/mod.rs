@@ -7,7 +7,7 @@ mod tasks;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Schema, TableConfig, TableType};
+use model::{FieldRole, Schema, TableConfig, TableType};
 use serde_json::{Map, Value};
 
 pub(crate) use check::{Skip, validate, validate_in_cluster, validate_pair};
@@ -87,6 +87,26 @@ fn put(json: &mut Map<String, Value>, section: &str, key: &str, value: String) {
     }
 }
 
+/// The config after its `tunerConfigs` have set what they tune: `realtimeAutoIndexTuner` gives every dimension an
+/// inverted index and keeps metrics without a dictionary.
+pub(crate) fn tuned(config: &TableConfig, schema: &Schema) -> Result<TableConfig, Error> {
+    let tuners = config.tuners();
+    let unknown = tuners.iter().find(|name| !["realtimeAutoIndexTuner", "noopConfigTuner"].contains(name));
+    if let Some(unknown) = unknown {
+        tracing::warn!(table = %config.table_name(), tuner = unknown, "no such config tuner, it does nothing");
+    }
+    if !tuners.contains(&"realtimeAutoIndexTuner") {
+        return Ok(config.clone());
+    }
+    let names = |role| -> Value { schema.fields_of(role).map(|field| field.name.as_str()).collect() };
+    changed(config, |json| {
+        if let Some(Value::Object(indexing)) = json.get_mut("tableIndexConfig") {
+            indexing.insert("invertedIndexColumns".to_owned(), names(FieldRole::Dimension));
+            indexing.insert("noDictionaryColumns".to_owned(), names(FieldRole::Metric));
+        }
+    })
+}
+
 /// A size as people write it: `200M`.
 fn data_size(bytes: u64) -> String {
     [("T", 40), ("G", 30), ("M", 20), ("K", 10)]
@@ -122,8 +142,9 @@ pub(crate) fn plan_create(
                 .to_owned(),
         ));
     }
-    validate(config, &schema, skip)?;
-    let config = limits.apply(config)?;
+    let config = tuned(config, &schema)?;
+    validate(&config, &schema, skip)?;
+    let config = limits.apply(&config)?;
     validate_in_cluster(state, &config, skip)?;
     if config.table_type() == TableType::Realtime {
         tracing::warn!(table = %name, "{NO_STREAMS}");

@@ -195,6 +195,9 @@ async fn limits_of_the_controller() {
             ("POST", "/tables?validationTypesToSkip=TSAK", scheduled("none"), 400, json!({"error": "~did you mean 'TASK'"})),
             ("POST", "/tables", dimension, 200, json!({})),
             ("GET", "/tables/d", json!(null), 200, json!({"OFFLINE": {"quota": {"storage": "200M"}}})),
+            ("DELETE", "/tables/d", json!(null), 200, json!({})),
+            ("POST", "/tables", with(table_config("d"), &[("tunerConfigs", json!([{"name": "realtimeAutoIndexTuner"}]))]), 200, json!({})),
+            ("GET", "/tables/d", json!(null), 200, json!({"OFFLINE": {"tableIndexConfig": {"invertedIndexColumns": ["a"], "noDictionaryColumns": []}}})),
             ("POST", "/tables/validate", with(table_config("d"), &[("segmentsConfig", json!({}))]), 200, json!({"OFFLINE": {}})),
         ],
     )

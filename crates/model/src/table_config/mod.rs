@@ -292,6 +292,12 @@ impl TableConfig {
         self.section("segmentsConfig")
     }
 
+    /// Names of `tunerConfigs`.
+    pub fn tuners(&self) -> Vec<&str> {
+        let tuners = self.json.get("tunerConfigs").and_then(Json::as_array).into_iter().flatten();
+        tuners.filter_map(|tuner| text(tuner.as_object()?, "name")).collect()
+    }
+
     /// The entries of `tierConfigs`.
     pub fn tiers(&self) -> impl Iterator<Item = &Map<String, Json>> {
         self.json.get("tierConfigs").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object)

@@ -28,6 +28,8 @@ pub struct ControllerConfig {
     pub work_dir: PathBuf,
     /// Options of the deep store: `pinot.controller.storage.factory.<scheme>.*` with the scheme as first part.
     pub storage: std::collections::BTreeMap<String, String>,
+    /// Start although an object store cannot be asked. `controller.startup.continueWithoutDeepStore`; default false.
+    pub start_without_deep_store: bool,
     /// A session that is silent for so long is dead. Default 10 s.
     pub lease: Duration,
     /// How long brokers wait after a start of the controller for known servers to come back. Default 8 s.
@@ -101,7 +103,13 @@ impl ControllerConfig {
                 .unwrap_or_else(|| "PinotCluster".to_owned()),
             data_dir,
             work_dir,
-            storage: p.subset("pinot.controller.storage.factory."),
+            storage: {
+                // The name without `pinot.` is older.
+                let mut storage = p.subset("controller.storage.factory.");
+                storage.extend(p.subset("pinot.controller.storage.factory."));
+                storage
+            },
+            start_without_deep_store: p.bool("controller.startup.continueWithoutDeepStore", false)?,
             lease: p.period("controller.session.lease", Duration::from_secs(10))?,
             settle: p.period("controller.session.settle", Duration::from_secs(8))?,
             periods: periods(p)?,

@@ -66,6 +66,7 @@ impl Controller {
         join(&cluster).await?;
         let tasks = Tasks::new();
         let ingestion = Arc::new(Ingestion::new(Arc::clone(&cluster), Arc::clone(&deps.clock))?);
+        ingestion.check_store().await?;
         reconcile::start(&tasks, &cluster, &ingestion);
         let periodic = PeriodicTasks::start(&tasks, &cluster, &ingestion, &deps.clock);
         let client = reqwest::Client::builder()

@@ -30,11 +30,13 @@ struct Sizes {
 }
 
 /// From what servers report. A replica that reports nothing is estimated to be as large as the largest that does.
-fn sizes(app: &App, state: &cluster::State, name: &str, verbose: bool) -> Option<Sizes> {
+/// Without `replaced`, segments that others have replaced are left out.
+fn sizes(app: &App, state: &cluster::State, name: &str, verbose: bool, replaced: bool) -> Option<Sizes> {
     let table = state.table(name)?;
+    let hidden = if replaced { Default::default() } else { table.lineage.hidden() };
     let live = app.cluster.live();
     let mut total = Sizes::default();
-    for (segment, entry) in &table.segments {
+    for (segment, entry) in table.segments.iter().filter(|(segment, _)| !hidden.contains(segment.as_str())) {
         let replicas = live.replicas(name, segment);
         let reported: BTreeMap<&String, i64> =
             entry.ideal.keys().filter_map(|id| Some((id, i64::try_from(replicas.get(id)?.size_bytes).ok()?))).collect();
@@ -90,6 +92,7 @@ pub(crate) fn total_sizes(live: &cluster::LiveInstances, name: &str, table: &clu
 async fn size(State(app): State<Arc<App>>, Path(name): Path<String>, params: Params) -> Result<Json<Value>, ApiError> {
     let name = params.stored_name(&name)?;
     let verbose = params.flag("verbose", true);
+    let replaced = params.flag("includeReplacedSegments", true);
     let state = app.cluster.read();
     let names = resolve::existing(&state, &name, None)?;
     if names.is_empty() {
@@ -97,7 +100,7 @@ async fn size(State(app): State<Arc<App>>, Path(name): Path<String>, params: Par
     }
     let of = |table_type: TableType| {
         let name = names.iter().find(|name| name.ends_with(table_type.suffix()))?;
-        sizes(&app, &state, name, verbose)
+        sizes(&app, &state, name, verbose, replaced)
     };
     let (offline, realtime) = (of(TableType::Offline), of(TableType::Realtime));
     // Nothing known is -1.

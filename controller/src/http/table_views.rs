@@ -115,7 +115,9 @@ async fn segments_status(
     let Some(table) = state.table(name) else { return Ok(Json::pretty(json!([]))) };
     let view = app.cluster.external_view(name);
     let status = |(segment, entry): (&String, &cluster::SegmentEntry)| json!({ "segmentName": segment, "segmentStatus": segment_status(&entry.ideal, view.get(segment)) });
-    Ok(Json::pretty(table.segments.iter().map(status).collect::<Value>()))
+    let hidden = if params.flag("includeReplacedSegments", true) { Default::default() } else { table.lineage.hidden() };
+    let shown = table.segments.iter().filter(|(segment, _)| !hidden.contains(segment.as_str()));
+    Ok(Json::pretty(shown.map(status).collect::<Value>()))
 }
 
 /// Why nothing is known of how an OFFLINE table takes rows in.

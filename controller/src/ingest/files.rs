@@ -20,6 +20,23 @@ impl Opened {
 }
 
 impl Ingestion {
+    /// Asks an object store once, so that wrong credentials and addresses are told at the start.
+    pub async fn check_store(&self) -> Result<(), Error> {
+        if self.local_root.is_some() {
+            return Ok(());
+        }
+        let Err(error) = self.store.exists("cuvee/probe").await else { return Ok(()) };
+        let text = format!("the deep store {} cannot be asked: {}", self.store.url(), chain(&error));
+        if self.cluster.config.start_without_deep_store {
+            tracing::warn!("{text}");
+            return Ok(());
+        }
+        Err(Error::Internal(format!(
+            "{text}; check controller.data.dir and pinot.controller.storage.factory.*, or start without it by \
+             controller.startup.continueWithoutDeepStore=true"
+        )))
+    }
+
     /// Opens a stored file.
     pub async fn open_stored(&self, path: &str) -> Result<Opened, Error> {
         let what = || format!("cannot open {path} in the deep store");

@@ -171,7 +171,9 @@ async fn start_all(roles: &[(Role, Properties)], started: &mut Vec<(Role, Starte
                 Started::Minion(Minion::new(MinionConfig::from_properties(&properties)?, deps).start().await?)
             }
         };
-        tracing::info!("{} {} started after {} ms", role.name(), handle.instance_id(), began.elapsed().as_millis());
+        // In the words that users' start scripts wait for.
+        let (name, seconds) = (role.name().to_ascii_uppercase(), began.elapsed().as_secs_f64());
+        tracing::info!("Started Pinot [{name}] instance [{}] at {seconds:.2}s since launch", handle.instance_id());
         properties.warn_unread();
         started.push((*role, handle));
     }

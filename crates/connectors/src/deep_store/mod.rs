@@ -154,10 +154,10 @@ impl DeepStore {
             let mut bytes = Vec::with_capacity(length as usize);
             file.read_to_end(&mut bytes).await.map_err(local)?;
             let transfer = Transfer { size_bytes: bytes.len() as u64, crc: crc32fast::hash(&bytes) };
-            self.store.put(target, bytes.into()).await.map_err(store_error("write", path))?;
+            self.store.put(target, bytes.into()).await.map_err(write_error(path))?;
             return Ok(transfer);
         }
-        let upload = self.store.put_multipart(target).await.map_err(store_error("write", path))?;
+        let upload = self.store.put_multipart(target).await.map_err(write_error(path))?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
         let transfer = match send(&mut file, &mut upload, path, from).await {
             Ok(transfer) => transfer,
@@ -311,6 +311,11 @@ fn local(directory: &str) -> Result<Arc<LocalFileSystem>, String> {
         .map_err(|e| format!("cannot use {}: {e}", directory.display()))?
         .with_automatic_cleanup(true);
     Ok(Arc::new(store))
+}
+
+/// Of a write: what is not there is the bucket.
+fn write_error(path: &str) -> impl Fn(object_store::Error) -> Error + '_ {
+    move |source| Error::Store { action: "write", path: path.to_owned(), attempts: 1, source }
 }
 
 fn store_error<'a>(action: &'static str, path: &'a str) -> impl Fn(object_store::Error) -> Error + 'a {

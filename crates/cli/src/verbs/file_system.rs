@@ -214,7 +214,7 @@ fn target(to: &str, single: bool) -> Result<(String, Option<String>)> {
         Some((folder, name)) if !folder.ends_with('/') && !folder.is_empty() => {
             Ok((folder.to_owned(), Some(name.to_owned())))
         }
-        Some((folder, name)) if folder.is_empty() => Ok(("/".to_owned(), Some(name.to_owned()))),
+        Some(("", name)) => Ok(("/".to_owned(), Some(name.to_owned()))),
         Some(_) => bail!("{to} names a store and no file in it"),
         None => Ok((".".to_owned(), Some(to.to_owned()))),
     }

@@ -64,13 +64,10 @@ async fn serve(listener: TcpListener) {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 tokio::spawn(async move {
-                    match tokio::time::timeout(PATIENCE, answer(stream)).await {
-                        Ok(Ok(true)) => {
-                            tracing::warn!(
-                                "{peer} speaks ZooKeeper's protocol and was turned away: there is no ZooKeeper here"
-                            );
-                        }
-                        Ok(Ok(false) | Err(_)) | Err(_) => {}
+                    if let Ok(Ok(true)) = tokio::time::timeout(PATIENCE, answer(stream)).await {
+                        tracing::warn!(
+                            "{peer} speaks ZooKeeper's protocol and was turned away: there is no ZooKeeper here"
+                        );
                     }
                     drop(place);
                 });

@@ -314,11 +314,17 @@ fn controllers(top: &Section<'_>, needed: bool) -> Vec<String> {
         if uri.is_empty() {
             continue;
         }
-        if !(uri.starts_with("http://") || uri.starts_with("https://")) {
+        let uri = if uri.starts_with("http://") || uri.starts_with("https://") {
+            uri
+        } else if is_address(&uri) {
+            top.findings.warn(format!("pinotClusterSpecs.controllerURI '{uri}' is taken for 'http://{uri}'"));
+            format!("http://{uri}")
+        } else {
             let at = section.get("controllerURI").map_or(section.at(), |n| (n.line, n.column));
             let text = format!("pinotClusterSpecs.controllerURI '{uri}' must begin with http:// or https://");
             top.findings.problem(at, text);
-        }
+            continue;
+        };
         controllers.push(uri.trim_end_matches('/').to_owned());
     }
     if needed && controllers.is_empty() && top.get("pinotClusterSpecs").is_none() {
@@ -328,6 +334,13 @@ fn controllers(top: &Section<'_>, needed: bool) -> Vec<String> {
         );
     }
     controllers
+}
+
+/// `host` or `host:port`.
+fn is_address(text: &str) -> bool {
+    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-' || c == '_';
+    !host.is_empty() && host.chars().all(is_host) && port.parse::<u16>().is_ok()
 }
 
 fn push_spec(top: &Section<'_>) -> PushSpec {

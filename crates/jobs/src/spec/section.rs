@@ -178,5 +178,10 @@ pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = plain(word);
     let best =
         candidates.iter().map(|c| (strsim::damerau_levenshtein(&word, &plain(c)), *c)).min_by_key(|(d, _)| *d)?;
-    (best.0 <= (word.chars().count() / 4).clamp(1, 4)).then_some(best.1)
+    if best.0 <= (word.chars().count() / 4).clamp(1, 4) {
+        return Some(best.1);
+    }
+    // A part of a longer name, where it is a part of one alone.
+    let mut longer = candidates.iter().filter(|c| word.chars().count() >= 5 && plain(c).contains(&word));
+    longer.next().filter(|_| longer.next().is_none()).copied()
 }

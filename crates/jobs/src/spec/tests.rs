@@ -104,6 +104,11 @@ fn typos_name_place_and_nearest_key() {
             "  tableName: 'csv'",
             "line 21, column 3: key 'tableName' is not one of recordReaderSpec, it belongs under tableSpec",
         ),
+        (
+            "segmentCreationJobParallelism",
+            "parallelism",
+            "'parallelism' in a job spec, did you mean 'segmentCreationJobParallelism'?",
+        ),
         ("pushAttempts", "zzz", "unknown key 'zzz' in pushJobSpec; it knows pushAttempts, pushParallelism"),
         (
             "segmentcreationandtarpush",
@@ -144,8 +149,8 @@ fn wrong_and_missing_values_name_the_place() {
         ),
         (
             "'http://localhost:9000/'",
-            "'localhost:9000'",
-            "controllerURI 'localhost:9000' must begin with http:// or https://",
+            "'ftp://localhost:9000'",
+            "controllerURI 'ftp://localhost:9000' must begin with http:// or https://",
         ),
         ("tableName: 'movies'", "tableName: ''", "tableSpec.tableName is missing"),
         ("tableSpec:\n  tableName: 'movies'\n", "", "tableSpec is missing"),
@@ -172,6 +177,7 @@ fn what_has_no_effect_is_said() {
             "'org.apache.pinot.plugin.ingestion.batch.x.Other' is not known",
         ),
         ("dataFormat: 'csv'", "dataFormat: 'json'", "the files are read as csv"),
+        ("'http://localhost:9000/'", "'localhost:9000'", "'localhost:9000' is taken for 'http://localhost:9000'"),
         ("overwriteOutput: true", "tlsSpec:\n  trustStorePath: x", "tlsSpec is not used"),
     ] {
         check(from, to, expected);
@@ -187,4 +193,25 @@ fn a_schema_is_asked_of_a_controller_or_given() {
     assert_eq!(JobSpec::parse(&whole, "j").unwrap().push, None);
     assert!(JobSpec::parse("", "j").unwrap_err().to_string().contains("jobType is missing"));
     assert!(JobSpec::parse("- a\n", "j").unwrap_err().to_string().contains("must be a group of keys, found a list"));
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    let variables = template::Variables::default();
+    let try_one = |text: &str| {
+        _ = JobSpec::parse(text, "j");
+        _ = template::render(text, "j", &variables);
+    };
+    let odd = ["\0", "\t", "&a", "*a", "[", "{", "!x", "%", "|", ">", "- ", ": ", "${", "\\$", "<%", "é", "\"", "#"];
+    let at = |i: usize| GOOD.is_char_boundary(i);
+    for (round, position) in (0..GOOD.len()).filter(|i| at(*i)).step_by(3).enumerate() {
+        let (before, after) = GOOD.split_at(position);
+        let piece = odd[round % odd.len()];
+        try_one(&format!("{before}{piece}{after}"));
+        try_one(before);
+        try_one(&format!("{before}{piece}"));
+        let mut rest = after.chars();
+        _ = rest.next();
+        try_one(&format!("{before}{piece}{}", rest.as_str()));
+    }
 }

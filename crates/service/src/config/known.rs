@@ -213,8 +213,27 @@ const KNOWN: &[&str] = &[
     "segment.fetcher.*",
     "task.auth.token",
     // Ours.
+    "controller.ingest.maxConcurrent",
+    "controller.ingest.maxFileSize",
+    "controller.ingest.memoryBudget",
+    "controller.ingest.onlineWait",
+    "controller.ingestFromURI.allowLocalFileSystem",
+    "controller.ingestFromURI.allowPrivateAddresses",
+    "controller.logger.root.dir",
+    "controller.segment.upload.maxCompressionRatio",
+    "controller.segment.upload.maxUnpackedSize",
+    "controller.session.lease",
+    "controller.session.settle",
     "cuvee.controller.address",
     "cuvee.controller.metadata.file",
+    "cuvee.broker.cursor.store.max.bytes",
+    "cuvee.broker.cursor.store.max.results",
+    "pinot.broker.bind.host",
+    "pinot.minion.bind.host",
+    "pinot.minion.logger.root.dir",
+    "pinot.server.bind.host",
+    "pinot.server.instance.max.parallel.segment.loads",
+    "pinot.server.logger.root.dir",
 ];
 
 /// A guess must look so much alike.
@@ -264,9 +283,9 @@ mod tests {
             ("pinot.server.instance.data.dir", Some("pinot.server.instance.dataDir")),
             ("controler.port", Some("controller.port")),
             ("completely.different", None),
-            ("controller.sesion.lease", Some("controller.session.lease")),
+            ("some.oter.key", Some("some.other.key")),
         ] {
-            assert_eq!(nearest(key, ["controller.session.lease"].into_iter()).as_deref(), near, "{key}");
+            assert_eq!(nearest(key, ["some.other.key"].into_iter()).as_deref(), near, "{key}");
         }
     }
 }

@@ -72,13 +72,13 @@ pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
         let entry = TableEntry { time_boundary_ms: document.time_boundary_ms, ..entry };
         state.tables.insert(name, Table { entry, segments: BTreeMap::new(), lineage: Lineage::default(), version: 0 });
     }
-    for (path, value) in records(store, SEGMENTS).await? {
-        let document: SegmentDocument<SegmentRecord> = read(&path, &value)?;
+    let segments = records(store, SEGMENTS).await?;
+    let segments = tokio::task::spawn_blocking(move || read_segments(&segments)).await;
+    for (path, entry) in segments.map_err(|error| Error::Internal(format!("segments cannot be read: {error}")))?? {
         let mut names = path.as_str().rsplitn(3, '/');
         let (Some(segment), Some(table)) = (names.next(), names.next()) else { continue };
         match state.tables.get_mut(table) {
             Some(found) => {
-                let entry = SegmentEntry::new(document.record, document.ideal_state);
                 found.segments.insert(segment.to_owned(), entry);
             }
             // Tables and their segments are removed in one transaction.
@@ -124,6 +124,28 @@ pub(super) async fn load(store: &dyn MetadataStore) -> Result<State, Error> {
         state.nodes.insert(name, node);
     }
     Ok(state)
+}
+
+/// Reads segments on all cores: a store may hold a hundred thousand of them.
+fn read_segments(records: &[(RecordPath, std::sync::Arc<[u8]>)]) -> Result<Vec<(RecordPath, SegmentEntry)>, Error> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let read_some = |records: &[(RecordPath, std::sync::Arc<[u8]>)]| {
+        let entry = |(path, value): &(RecordPath, std::sync::Arc<[u8]>)| {
+            let document: SegmentDocument<SegmentRecord> = read(path, value)?;
+            Ok((path.clone(), SegmentEntry::new(document.record, document.ideal_state)))
+        };
+        records.iter().map(entry).collect::<Result<Vec<_>, Error>>()
+    };
+    std::thread::scope(|scope| {
+        let parts = records.chunks(records.len().div_ceil(threads).max(1));
+        let workers: Vec<_> = parts.map(|part| scope.spawn(move || read_some(part))).collect();
+        let mut entries = Vec::with_capacity(records.len());
+        for worker in workers {
+            let panicked = |_| Error::Internal("reading segments panicked".to_owned());
+            entries.extend(worker.join().map_err(panicked)??);
+        }
+        Ok(entries)
+    })
 }
 
 async fn records(store: &dyn MetadataStore, below: &str) -> Result<Vec<(RecordPath, std::sync::Arc<[u8]>)>, Error> {

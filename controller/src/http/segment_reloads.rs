@@ -42,7 +42,7 @@ pub(crate) fn job_metadata(job: &Job) -> Value {
     Value::Object(shown)
 }
 
-fn instance<'a>(params: &'a Params) -> Option<&'a str> {
+fn instance(params: &Params) -> Option<&str> {
     params.get("targetInstance").filter(|id| !id.is_empty())
 }
 

@@ -64,7 +64,7 @@ pub fn check(url: &Url, reach: Reach) -> Result<(), Error> {
         Some(Err(_)) => return Ok(()),
         None => return Err(Error::Refused { what: url.to_string(), reason: "it names no host".to_owned() }),
     };
-    if reach.allows(ip) { Ok(()) } else { Err(reach.refusal(&url.to_string(), ip)) }
+    if reach.allows(ip) { Ok(()) } else { Err(reach.refusal(url.host_str().unwrap_or_default(), ip)) }
 }
 
 /// Gives only addresses that may be connected to.

@@ -8,7 +8,7 @@ use proto::session::ClusterClient;
 use proto::v1::Role;
 use serde_json::json;
 
-use crate::cluster::{Cluster, FakeServer, next, register};
+use crate::cluster::{Cluster, FakeServer, answer, next, register};
 
 pub async fn ready(cluster: &Cluster) -> (FakeServer, proto::session::Session) {
     let client = cluster.handle.client();
@@ -183,4 +183,44 @@ async fn the_same_segment_again() {
     assert!(record["segment.refresh.time"].is_string());
     until(|| stored(&cluster).len() == 1).await;
     assert_eq!(cluster.http.get(cluster.url("/segments/t/one")).send().await.unwrap().status(), 200);
+}
+
+/// What a reader's property names is read by the same rules as an input.
+#[tokio::test]
+async fn descriptor_files_follow_the_rules_of_inputs() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let cluster = Cluster::start().await;
+    let (_server, _broker) = ready(&cluster).await;
+    cluster.table("t").await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("shop.desc");
+    std::fs::write(&file, b"nonsense").unwrap();
+    let upload = async |descriptor: &str| {
+        let part = reqwest::multipart::Part::bytes(b"".to_vec()).file_name("x.pb");
+        let form = reqwest::multipart::Form::new().part("file", part);
+        let config = json!({"inputFormat": "proto", "recordReader.prop.descriptorFile": descriptor}).to_string();
+        let query = [("tableNameWithType", "t_OFFLINE"), ("batchConfigMapStr", &config)];
+        let (status, answer) =
+            answer(cluster.http.post(cluster.url("/ingestFromFile")).query(&query).multipart(form)).await;
+        (status, answer["error"].as_str().unwrap_or_default().to_owned())
+    };
+    let shown = file.display().to_string();
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
+    let deep = cluster.dir.path().join("deep").display().to_string();
+    for (descriptor, reason) in [
+        (shown.as_str(), "it is private"),
+        ("/proc/self/environ", "files below /proc are not read"),
+        (deep.as_str(), "it is not a file"),
+        ("", "it is missing"),
+        ("gopher://x/y", "gopher"),
+    ] {
+        let (status, error) = upload(descriptor).await;
+        assert_eq!(status, 400, "{descriptor}: {error}");
+        assert!(error.contains(reason), "{descriptor}: {error}");
+    }
+    mode(0o644);
+    let (status, error) = upload(&shown).await;
+    assert!(status == 400 && error.contains("it is not a descriptor set"), "{error}");
+    assert_eq!(work_files(&cluster), 0);
 }

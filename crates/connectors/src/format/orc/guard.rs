@@ -18,6 +18,9 @@ const MAX_FOOTER_BYTES: u64 = 64 << 20;
 const MAX_STREAM_BYTES: u64 = 1 << 30;
 const MAX_TYPES: usize = 100_000;
 
+/// Takes a block and whether it is packed.
+type EachBlock<'a> = &'a mut dyn FnMut(&[u8], bool) -> Result<(), String>;
+
 /// A file whose compressed blocks were seen to unpack to what the file promises.
 #[derive(Clone)]
 pub(super) struct GuardedFile {
@@ -83,11 +86,7 @@ impl GuardedFile {
     }
 
     /// Calls `each` for every block, packed or not, after it was checked.
-    fn each_block(
-        &self,
-        mut rest: &[u8],
-        each: &mut dyn FnMut(&[u8], bool) -> Result<(), String>,
-    ) -> Result<(), String> {
+    fn each_block(&self, mut rest: &[u8], each: EachBlock<'_>) -> Result<(), String> {
         if self.compression == CompressionKind::None {
             return each(rest, false);
         }

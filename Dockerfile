@@ -37,9 +37,10 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=6 CMD ["/opt
 ENTRYPOINT ["/opt/pinot/bin/pinot-admin.sh"]
 CMD ["-help"]
 
+# Builders without BuildKit run this stage on their way to the last one, too: the pattern lets it pass without a binary.
 FROM base AS prebuilt
 ARG BINARY=dist/cuvee
-COPY ${BINARY} /opt/pinot/bin/cuvee
+COPY packaging/docker/healthcheck.sh ${BINARY}* /opt/pinot/bin/
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src

@@ -170,6 +170,17 @@ async fn a_hybrid_table_is_cut_at_the_time_boundary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_time_boundary_that_is_fixed_stands_as_it_is() {
+    let mut offline =
+        table("people_OFFLINE", vec![segment("o1", &[(S1, "ONLINE")], json!({"endTimeMs": 864_000_000}))]);
+    offline.time_boundary_ms = Some(1234);
+    let realtime = table("people_REALTIME", vec![segment("r1", &[(S1, "CONSUMING")], json!({}))]);
+    let cluster = Cluster::start(vec![offline, realtime], vec![server(S1, "h1", true)]).await;
+    let (status, text) = cluster.get("/debug/timeBoundary/people").await;
+    assert_eq!((status, text.as_str()), (200, r#"{"timeColumn":"ts","timeValue":"1234"}"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn debug_shows_the_routing() {
     let cluster = cluster().await;
     let (status, text) = cluster.get("/debug/routingTable/people").await;

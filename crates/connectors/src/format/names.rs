@@ -113,6 +113,8 @@ impl Format {
                 "quoteMode",
                 "recordSeparator",
                 "stopOnError",
+                // Of older versions; lines that cannot be parsed are left out unless stopOnError says otherwise.
+                "skipUnParseableLines",
             ],
             Self::Avro => &["enableLogicalTypes"],
             Self::Parquet => &["useParquetAvroRecordReader", "useParquetNativeRecordReader"],
@@ -199,5 +201,6 @@ mod tests {
         assert!(check(Format::Avro, "nonsense").unwrap_err().ends_with("it has enableLogicalTypes"));
         assert_eq!(check(Format::Json, "jsonFileFormat"), Ok(()));
         assert_eq!(check(Format::Csv, "delimiter"), Ok(()));
+        assert_eq!(check(Format::Csv, "skipUnParseableLines"), Ok(()));
     }
 }

@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Rest {
     base: String,
     what: &'static str,
+    /// What says where it is, for errors.
+    named_by: String,
     http: reqwest::Client,
     authorization: Option<header::HeaderValue>,
     database: Option<String>,
@@ -70,7 +72,9 @@ impl Rest {
         }
         let http = client(false)?;
         let authorization = authorization(auth, &http).await?;
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), what, http, authorization, database: None })
+        let base = base.trim_end_matches('/').to_owned();
+        let named_by = format!("-{what}Host and -{what}Port say where");
+        Ok(Self { base, what, named_by, http, authorization, database: None })
     }
 
     pub async fn controller(controller: &ControllerFlags, auth: &AuthFlags) -> Result<Self> {
@@ -104,6 +108,12 @@ impl Rest {
         Ok(())
     }
 
+    /// Another remark for when there is no answer.
+    pub fn named_by(mut self, remark: &str) -> Self {
+        remark.clone_into(&mut self.named_by);
+        self
+    }
+
     /// `http://host:port`.
     pub fn base(&self) -> &str {
         &self.base
@@ -126,8 +136,8 @@ impl Rest {
         let request = request?;
         let shown = format!("{} {}", request.method(), request.url().path());
         let answer = http.execute(request).await.with_context(|| {
-            let Self { what, base, .. } = self;
-            format!("no answer from the {what} at {base}: is it running there? -{what}Host and -{what}Port say where")
+            let Self { what, base, named_by, .. } = self;
+            format!("no answer from the {what} at {base}: is it running there? {named_by}")
         })?;
         let status = answer.status();
         let text = answer.text().await.with_context(|| format!("{shown}: the answer broke off"))?;

@@ -4,8 +4,9 @@ use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use serde_json::json;
 
-use super::{Group, Verb};
+use super::{Group, Verb, flags::AuthFlags, rest::Rest};
 use crate::ask;
 
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ pub struct Sql {
     /// Print the whole answer as JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub auth: AuthFlags,
 }
 
 impl Verb for Sql {
@@ -39,8 +42,10 @@ impl Verb for Sql {
             std::io::stdin().read_to_string(&mut statement).context("read the statement from standard input")?;
         }
         let broker = if self.broker.contains("://") { self.broker } else { format!("http://{}", self.broker) };
-        let answer =
-            ask::query(&reqwest::Client::new(), broker.trim_end_matches('/'), &statement, &self.options).await?;
+        let rest = Rest::new(broker, "broker", &self.auth).await?;
+        let rest = rest.named_by("-broker says where; `cuvee quickstart` starts a whole cluster");
+        let body = json!({"sql": statement, "queryOptions": self.options});
+        let answer = rest.post_json("/query/sql", body.to_string()).await?.ok()?.json()?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&answer)?);
         } else {

@@ -61,6 +61,8 @@ const CASES: &[Case] = &[
     ("PostQuery -brokerPort {b} -query select_count(*)_from_cellar", true, "Result: {"),
     ("PostQuery -brokerPort {b} -query select_1 -o noEquals", false, "key=value"),
     ("PostQuery -brokerPort 1 -query select_1", false, "-brokerPort"),
+    ("sql -broker localhost:{b} -user u -password p select_count(*)_from_cellar", true, "1 row in"),
+    ("sql -broker localhost:1 select_1", false, "-broker says where"),
     ("VerifyClusterState -controllerPort {c} -zkAddress zookeeper:2181 -timeoutSec 30", true, "The cluster is stable."),
     ("VerifyClusterState -controllerPort {c} -tableName nothing -timeoutSec 0", false, "no table nothing"),
     ("VerifySegmentState -controllerPort {c} -tablePrefix cel", true, "0 segments of 1 tables"),

@@ -156,19 +156,16 @@ struct Run<'a> {
 impl Run<'_> {
     async fn run(&self, bound: BoundQuery, client_id: Option<&str>) -> Result<BrokerResponse, query::Error> {
         let table = self.view.find(&bound.table).ok_or_else(|| query::Error::UnknownTable(bound.table.clone()))?;
+        // A refused query has read no table.
+        if let Some(refusal) = disabled(&table).or_else(|| self.over_quota(&bound, &table)) {
+            return Ok(BrokerResponse::error(refusal));
+        }
         let tables_queried = vec![table.name.to_string()];
-        let refusal = disabled(&table).or_else(|| self.over_quota(&bound, &table));
-        let mut response = match refusal {
-            Some(refusal) => BrokerResponse::error(refusal),
-            None if bound.is_always_false() && !bound.explain => {
-                let reduced = query::reduce(&bound, Vec::new());
-                BrokerResponse {
-                    result_table: reduced.table,
-                    exceptions: reduced.exceptions,
-                    ..BrokerResponse::default()
-                }
-            }
-            None => self.ask_servers(bound, &table, client_id).await?,
+        let mut response = if bound.is_always_false() && !bound.explain {
+            let reduced = query::reduce(&bound, Vec::new());
+            BrokerResponse { result_table: reduced.table, exceptions: reduced.exceptions, ..BrokerResponse::default() }
+        } else {
+            self.ask_servers(bound, &table, client_id).await?
         };
         response.tables_queried = tables_queried;
         Ok(response)

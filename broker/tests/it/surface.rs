@@ -78,6 +78,7 @@ async fn what_is_over_its_quota_is_refused() {
     assert!(codes(&refused) == [429] && text.ends_with("exceeds query quota for application: slow"), "{text}");
     assert_eq!(codes(&cluster.sql(sql).await), [0; 0]);
     let refused = cluster.sql(sql).await;
+    assert_eq!(refused["tablesQueried"], json!([]));
     let text = refused["exceptions"][0]["message"].as_str().unwrap();
     assert!(
         text.starts_with("Request ")

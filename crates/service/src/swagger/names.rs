@@ -18,8 +18,14 @@ pub(super) struct Name {
 /// Pinot's names of a role's operations, by method (`GET`) and the shape of the path.
 pub(super) fn of(role: Role) -> HashMap<(String, String), Name> {
     let lines = OPERATIONS.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    // The minion's own document is not in the list; what it shares with the server is called the same.
+    let shared = ["/appconfigs", "/loggers", "/start-time", "/uptime"];
+    let is_mine = |component: &str, path: &str| match role {
+        Role::Minion => component == "server" && shared.iter().any(|prefix| path.starts_with(prefix)),
+        role => component == role.name(),
+    };
     let mine = lines.filter_map(|fields| match fields[..] {
-        [component, method, path, id, tags] if component == role.name() => {
+        [component, method, path, id, tags] if is_mine(component, path) => {
             let tags = tags.split(',').map(|tag| tag.trim().to_owned()).collect();
             Some(((method.to_owned(), shape(path)), Name { id, tags }))
         }

@@ -9,7 +9,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use controller::cluster::{Change, Cluster, InstanceEntry, SchemaEntry, SegmentEntry, SegmentRecord, TableEntry};
+use controller::cluster::{
+    Change, Cluster, InstanceEntry, JsonText, SchemaEntry, SegmentEntry, SegmentRecord, TableEntry,
+};
 use controller::{Controller, ControllerConfig, Deps};
 use metadata::{EmbeddedStore, MetadataStore};
 use model::{Schema, TableConfig};
@@ -93,7 +95,7 @@ fn segment(table: usize, number: usize) -> SegmentEntry {
         push_time_ms: start,
         start_time_ms: Some(start),
         end_time_ms: Some(start + 86_399_999),
-        metadata: json!({ "segmentName": format!("segment{number}"), "columns": columns }),
+        metadata: JsonText::new(&json!({ "segmentName": format!("segment{number}"), "columns": columns })),
         ..SegmentRecord::default()
     };
     let servers = [number % 4, (number + 1) % 4].map(|i| (format!("Server_s{i}_8098"), "ONLINE".to_owned()));

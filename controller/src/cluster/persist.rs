@@ -49,10 +49,10 @@ struct TableDocument {
     time_boundary_ms: Option<i64>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SegmentDocument<R> {
-    record: R,
+struct SegmentDocument {
+    record: SegmentRecord,
     ideal_state: BTreeMap<String, String>,
 }
 
@@ -131,7 +131,7 @@ fn read_segments(records: &[(RecordPath, std::sync::Arc<[u8]>)]) -> Result<Vec<(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let read_some = |records: &[(RecordPath, std::sync::Arc<[u8]>)]| {
         let entry = |(path, value): &(RecordPath, std::sync::Arc<[u8]>)| {
-            let document: SegmentDocument<SegmentRecord> = read(path, value)?;
+            let document: SegmentDocument = read(path, value)?;
             Ok((path.clone(), SegmentEntry::new(document.record, document.ideal_state)))
         };
         records.iter().map(entry).collect::<Result<Vec<_>, Error>>()
@@ -211,8 +211,9 @@ fn operations(state: &State, changes: &[Change]) -> Result<Vec<Op>, Error> {
                 }
             }
             Change::PutSegment { table, segment, entry } => {
-                let document = SegmentDocument { record: &*entry.record, ideal_state: entry.ideal.clone() };
-                put(put_json(path(SEGMENTS, &[table, segment])?, &document)?);
+                let ideal = serde_json::to_string(&entry.ideal).map_err(|error| Error::Internal(error.to_string()))?;
+                let document = format!("{{\"record\":{},\"idealState\":{ideal}}}", entry.text());
+                put(Op::put(path(SEGMENTS, &[table, segment])?, document.into_bytes(), Expect::Any));
             }
             Change::RemoveSegment { table, segment } => {
                 put(Op::delete(path(SEGMENTS, &[table, segment])?, Expect::Any));

@@ -13,7 +13,7 @@ pub(crate) fn segment_for_server(table: &Table, name: &str, entry: &SegmentEntry
     Some(v1::Segment {
         name: name.to_owned(),
         target: if table.entry.enabled { target.clone() } else { "OFFLINE".to_owned() },
-        metadata_json: entry.text.to_string(),
+        metadata_json: entry.text(),
         replicas: Default::default(),
         crc: entry.record.crc.clone(),
     })
@@ -32,7 +32,7 @@ pub(crate) fn segment_for_broker(name: &str, entry: &SegmentEntry, replicas: BTr
     v1::Segment {
         name: name.to_owned(),
         target: String::new(),
-        metadata_json: entry.text.to_string(),
+        metadata_json: entry.text(),
         replicas,
         crc: entry.record.crc.clone(),
     }

@@ -39,7 +39,7 @@ async fn update_times(
             let time_column = table.entry.config.time_column().map(str::to_owned);
             let mut changes = Vec::new();
             for (segment, entry) in &table.segments {
-                let Ok(mut metadata) = serde_json::from_value::<SegmentMetadata>(entry.record.metadata.clone()) else {
+                let Some(mut metadata) = entry.record.metadata.read::<SegmentMetadata>() else {
                     continue;
                 };
                 if metadata.time_column != time_column {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{Ingestion, chain};
-use crate::cluster::{Change, Cluster, SegmentEntry, SegmentRecord, State, Tombstone};
+use crate::cluster::{Change, Cluster, JsonText, SegmentEntry, SegmentRecord, State, Tombstone};
 use crate::error::Error;
 use crate::tables;
 
@@ -306,7 +306,7 @@ impl Ingestion {
             end_time_raw: end_time_ms.and(metadata.max_time),
             custom: BTreeMap::new(),
             crypter: None,
-            metadata: serde_json::to_value(metadata).unwrap_or_default(),
+            metadata: JsonText::new(&serde_json::to_value(metadata).unwrap_or_default()),
         }
     }
 
@@ -380,7 +380,12 @@ fn check(
 
 /// Bytes of one replica.
 fn size_of(record: &SegmentRecord) -> u64 {
-    record.metadata.get("sizeBytes").and_then(Value::as_u64).unwrap_or(record.packed_size_bytes)
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Size {
+        size_bytes: Option<u64>,
+    }
+    record.metadata.read::<Size>().and_then(|size| size.size_bytes).unwrap_or(record.packed_size_bytes)
 }
 
 fn check_rules(state: &State, table: &str, segment: &str, rules: &Rules) -> Result<(), Error> {

@@ -120,10 +120,8 @@ impl Ingestion {
         rules: &Rules,
     ) -> Result<Uploaded, Error> {
         if !copy {
-            let known = remote::scheme(&uri).is_none_or(|scheme| remote::is_known(&scheme));
-            if !known {
-                return Err(Error::Invalid(format!("Unsupported URI: {uri}")));
-            }
+            remote::check(&uri, &self.cluster.config.segment_access)
+                .map_err(|error| Error::Invalid(format!("Unsupported URI: {}", chain(&error))))?;
             let size_bytes = 0;
             return self.commit_upload(target, &metadata, Place::Elsewhere { uri, size_bytes }, rules).await;
         }

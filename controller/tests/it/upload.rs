@@ -160,6 +160,11 @@ async fn segments_are_fetched_from_where_they_are() {
     let (status, body) = post_uri(&cluster, "/v2/segments?tableName=to", &secret).await;
     assert_eq!(status, 400);
     assert!(body["error"].as_str().unwrap().contains("allowPrivateAddresses"), "{body}");
+    for uri in ["http://169.254.169.254/x", "gopher://h/x"] {
+        let headers = [("UPLOAD_TYPE", "METADATA"), ("DOWNLOAD_URI", uri)];
+        let (status, body) = push(&cluster, "/v2/segments?tableName=to", &headers, &metadata).await;
+        assert_eq!(status, 400, "{uri}: {body}");
+    }
     assert_eq!(work_files(&cluster), 0);
 }
 

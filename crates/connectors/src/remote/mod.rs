@@ -104,9 +104,20 @@ pub fn scheme(uri: &str) -> Option<String> {
     is_scheme.then(|| scheme.to_ascii_lowercase())
 }
 
-/// Whether [`fetch`] knows what to do with a scheme.
-pub fn is_known(scheme: &str) -> bool {
-    matches!(scheme, "file" | "http" | "https") || cloud::Kind::of(scheme, None).is_ok()
+/// Whether a URI that others will fetch from is one of a kind that is known, and does not by itself lead where `access`
+/// forbids. Names of hosts are not resolved.
+pub fn check(uri: &str, access: &Access) -> Result<(), Error> {
+    match scheme(uri).as_deref() {
+        None | Some("file") if access.files == Files::None => {
+            Err(refused(uri, "files are not read; controller.ingestFromURI.allowLocalFileSystem=true allows it"))
+        }
+        None | Some("file") => Ok(()),
+        Some("http" | "https") => {
+            let url = uri.parse().map_err(|error| refused(uri, format!("it is no URL: {error}")))?;
+            crate::net::check(&url, access.http)
+        }
+        Some(scheme) => cloud::Kind::of(scheme, None).map(drop).map_err(|reason| refused(uri, reason)),
+    }
 }
 
 /// The class name and the properties for the scheme of a URI, out of all of `pinot.<role>.storage.factory.*`.

@@ -163,7 +163,8 @@ fn access(p: &Properties, data_dir: &str) -> Result<Access, ConfigError> {
 /// Each period may be written with a unit, or in seconds under an older key.
 fn periods(p: &Properties) -> Result<Periods, ConfigError> {
     let period = |name: &str, default: Duration| {
-        let (key, seconds) = (format!("controller.{name}.frequencyPeriod"), format!("controller.{name}.frequencyInSeconds"));
+        let (key, seconds) =
+            (format!("controller.{name}.frequencyPeriod"), format!("controller.{name}.frequencyInSeconds"));
         let period = match p.get(&seconds) {
             Some(_) if p.get(&key).is_none() => Duration::from_secs(p.u64(&seconds, default.as_secs())?),
             _ => p.period(&key, default)?,

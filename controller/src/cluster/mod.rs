@@ -28,7 +28,10 @@ pub(crate) use assignment::balanced;
 pub use lineage::{Held, Lineage, LineageEntry, LineageState};
 pub use live::Current;
 pub(crate) use live::{Live, LiveInstances};
-pub use state::{Change, InstanceEntry, InstancePartitions, JsonText, Node, SchemaEntry, SegmentEntry, SegmentRecord, State, Table, TableEntry, Tombstone};
+pub use state::{
+    Change, InstanceEntry, InstancePartitions, JsonText, Node, SchemaEntry, SegmentEntry, SegmentRecord, State, Table,
+    TableEntry, Tombstone,
+};
 pub(crate) use view::serves;
 
 use crate::config::ControllerConfig;

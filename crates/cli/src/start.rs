@@ -264,6 +264,8 @@ impl AllInOne {
             properties.set_default(METADATA_FILE, dir.join("metadata/cluster.redb").display().to_string());
         }
         properties.set_default("pinot.server.instance.dataDir", dir.join("server").display().to_string());
+        let results = dir.join("broker").join("responseStore");
+        properties.set_default("pinot.broker.cursor.response.store.file.data.dir", results.display().to_string());
 
         let controller = start_controller(&properties).await?;
         let cluster: Arc<dyn ClusterClient> = controller.client();

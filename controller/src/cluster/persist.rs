@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::lineage::Lineage;
 use super::state::{
-    Change, InstanceEntry, InstancePartitions, Node, SchemaEntry, SegmentEntry, SegmentRecord, State, Table,
+    Change, InstanceEntry, InstancePartitions, JsonText, Node, SchemaEntry, SegmentEntry, SegmentRecord, State, Table,
     TableEntry, Tombstone,
 };
 use crate::error::Error;
@@ -54,6 +54,21 @@ struct TableDocument {
 struct SegmentDocument {
     record: SegmentRecord,
     ideal_state: BTreeMap<String, String>,
+}
+
+impl SegmentDocument {
+    /// Reads a document as this version writes it: the metadata is the last member of the record, and is taken over as
+    /// text. None when it is not of that form, and has to be read as any JSON.
+    fn read_own(value: &[u8]) -> Option<Self> {
+        const METADATA: &str = ",\"metadata\":";
+        const IDEAL: &str = "},\"idealState\":";
+        let text = std::str::from_utf8(value).ok()?.strip_prefix("{\"record\":")?.strip_suffix('}')?;
+        let (record, ideal) = text.rsplit_once(IDEAL)?;
+        let (head, metadata) = record.split_once(METADATA)?;
+        let record: SegmentRecord = serde_json::from_str(&format!("{head}}}")).ok()?;
+        let metadata = JsonText::from_text(metadata)?;
+        Some(Self { record: SegmentRecord { metadata, ..record }, ideal_state: serde_json::from_str(ideal).ok()? })
+    }
 }
 
 /// Reads everything. A record that cannot be read is an error that names it.
@@ -131,7 +146,10 @@ fn read_segments(records: &[(RecordPath, std::sync::Arc<[u8]>)]) -> Result<Vec<(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let read_some = |records: &[(RecordPath, std::sync::Arc<[u8]>)]| {
         let entry = |(path, value): &(RecordPath, std::sync::Arc<[u8]>)| {
-            let document: SegmentDocument = read(path, value)?;
+            let document = match SegmentDocument::read_own(value) {
+                Some(document) => document,
+                None => read(path, value)?,
+            };
             Ok((path.clone(), SegmentEntry::new(document.record, document.ideal_state)))
         };
         records.iter().map(entry).collect::<Result<Vec<_>, Error>>()
@@ -276,4 +294,37 @@ fn deletion_path(of: &str) -> Result<RecordPath, Error> {
 
 fn node_path(of: &str) -> Result<RecordPath, Error> {
     path(NODES, &of.split('/').collect::<Vec<&str>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn own_documents_are_read_as_any_json_is() {
+        let metadata = json!({ "columns": [{ "name": "},\"idealState\":", "min": "a,\"metadata\":" }] });
+        let custom = [("metadata", "x"), ("a", ",\"metadata\":{}")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let plain = BTreeMap::new();
+        for (custom, quick) in [(plain, true), (BTreeMap::from(custom), false)] {
+            let metadata = JsonText::new(&metadata);
+            let record = SegmentRecord { crc: "7".to_owned(), custom, metadata, ..Default::default() };
+            let ideal = BTreeMap::from([("Server_h_1".to_owned(), "ONLINE".to_owned())]);
+            let entry = SegmentEntry::new(record, ideal);
+            let text = format!("{{\"record\":{},\"idealState\":{}}}", entry.text(), json!(entry.ideal));
+            let any: SegmentDocument = serde_json::from_str(&text).unwrap();
+            assert_eq!(any.record, *entry.record);
+            let own = SegmentDocument::read_own(text.as_bytes());
+            assert_eq!(own.is_some(), quick);
+            if let Some(own) = own {
+                assert_eq!((own.record, own.ideal_state), (any.record, any.ideal_state));
+            }
+        }
+        for other in
+            ["", "{}", "{\"record\":{},\"idealState\":{}}", "{\"record\":{\"a\":1,\"metadata\":{,},\"idealState\":{}}"]
+        {
+            assert!(SegmentDocument::read_own(other.as_bytes()).is_none(), "{other}");
+        }
+    }
 }

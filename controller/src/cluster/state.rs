@@ -135,6 +135,12 @@ impl JsonText {
         if value.is_null() { Self::default() } else { Self(value.to_string().into()) }
     }
 
+    /// A JSON text as it is; None when it is no JSON.
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str::<serde::de::IgnoredAny>(text).ok()?;
+        Some(Self(text.into()))
+    }
+
     /// Empty when there is nothing.
     pub fn as_str(&self) -> &str {
         &self.0

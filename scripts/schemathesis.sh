@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes the REST APIs of controller, broker and server from their OpenAPI documents, with a bounded number of calls.
+# Fuzzes the REST APIs of all roles from their OpenAPI documents, with a bounded number of calls.
 # Nothing may answer 5xx (but for what schemathesis.toml names), with an undeclared status, or against its schema.
 #   scripts/schemathesis.sh                              starts a cluster of its own, with the debug build
 #   scripts/schemathesis.sh broker http://localhost:8099 [… more arguments of `schemathesis run`]
@@ -61,7 +61,7 @@ done
 
 failed=
 # The controller comes last: its calls delete what the others find.
-for role in ${ROLES:-broker server controller}; do
+for role in ${ROLES:-minion broker server controller}; do
   case $role in
     broker) url=http://localhost:$broker ;;
     server) url=http://localhost:$admin ;;

@@ -55,6 +55,8 @@ pub enum Error {
     Checksum { path: String, expected: u32, found: u32 },
     #[error("deep store: {path} has {found} bytes where {expected} were sent")]
     Cut { path: String, expected: u64, found: u64 },
+    #[error("Kafka at {brokers}: {reason}")]
+    Kafka { brokers: String, reason: String },
     /// What somebody has named is not looked at: the place, or the way it is named, is not allowed.
     #[error("{what} is refused: {reason}")]
     Refused { what: String, reason: String },

@@ -128,15 +128,15 @@ fn one(random: &mut SmallRng, field: &FieldSpec, draw: &Draw) -> Value {
         Draw::Range(start, end) => random.random_range(*start..=*end),
         Draw::Time(now_ms) => {
             let time = now_ms - random.random_range(0..YEAR_MS);
-            if let Some(format) = field.date_time_format() {
-                return match (format.from_millis(time), field.data_type) {
-                    (Value::Long(ms), DataType::Timestamp) => Value::Timestamp(ms),
-                    (Value::Long(n), DataType::Int) => Value::Int(i32::try_from(n).unwrap_or(i32::MAX)),
-                    (Value::Int(n), DataType::Long) => Value::Long(n.into()),
-                    (value, _) => value,
-                };
+            let written = field.date_time_format().map(|format| format.from_millis(time));
+            match (written, field.data_type) {
+                (Some(value @ Value::String(_)), DataType::String) => return value,
+                (Some(Value::Long(n)), DataType::String) => return Value::String(n.to_string()),
+                (Some(Value::Long(n)), _) => n,
+                // A pattern like `yyyyMMdd` in a column of numbers.
+                (Some(Value::String(text)), _) => text.parse().unwrap_or(time),
+                _ => time,
             }
-            time
         }
     };
     match field.data_type {
@@ -162,7 +162,8 @@ mod tests {
         let schema = Schema::from_json_text(
             r#"{"schemaName":"t","dimensionFieldSpecs":[{"name":"s","dataType":"STRING"},{"name":"m","dataType":"INT","singleValueField":false}],
                 "metricFieldSpecs":[{"name":"n","dataType":"LONG"}],
-                "dateTimeFieldSpecs":[{"name":"d","dataType":"STRING","format":"SIMPLE_DATE_FORMAT|yyyy-MM-dd","granularity":"1:DAYS"}]}"#,
+                "dateTimeFieldSpecs":[{"name":"d","dataType":"STRING","format":"SIMPLE_DATE_FORMAT|yyyy-MM-dd","granularity":"1:DAYS"},
+                    {"name":"y","dataType":"INT","format":"SIMPLE_DATE_FORMAT|yyyy","granularity":"1:DAYS"}]}"#,
         )
         .unwrap();
         let notes: Json = serde_json::from_str(
@@ -183,10 +184,11 @@ mod tests {
             assert_eq!(row["s"], "s_0");
             assert!((5..=6).contains(&row["n"].as_i64().unwrap()), "{line}");
             assert!(row["d"].as_str().unwrap().starts_with("202"), "{line}");
+            assert!((2022..=2023).contains(&row["y"].as_i64().unwrap()), "{line}");
             assert!(!row["m"].as_array().unwrap().is_empty(), "{line}");
         }
         let csv = std::fs::read_to_string(dir.path().join("part-8.csv")).unwrap();
-        assert_eq!(csv.lines().next(), Some("s,m,n,d"));
+        assert_eq!(csv.lines().next(), Some("s,m,n,d,y"));
         for (notes, part) in [
             (r#"[{"column":"x","cardinality":1}]"#, "no such column"),
             (r#"[{"column":"s"}]"#, "above 0"),

@@ -8,6 +8,7 @@
 //! segment's bytes (`segment`). The controller is only known by its REST API.
 
 pub mod archives;
+pub mod avro_messages;
 mod controller;
 pub mod convert;
 mod create;

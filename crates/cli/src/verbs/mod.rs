@@ -48,6 +48,7 @@ mod start_server;
 mod start_service_manager;
 mod start_zookeeper;
 mod stop_process;
+mod stream_avro_into_kafka;
 mod upload_segment;
 mod validate_config;
 mod verify_cluster_state;
@@ -82,6 +83,7 @@ pub fn registry() -> Vec<Entry> {
         Entry::of::<bootstrap_table::BootstrapTable>(),
         Entry::of::<convert_pinot_segment::ConvertPinotSegment>(),
         Entry::of::<generate_data::GenerateData>(),
+        Entry::of::<stream_avro_into_kafka::StreamAvroIntoKafka>(),
         Entry::of::<file_system::FileSystem>(),
         Entry::of::<add_tenant::AddTenant>(),
         Entry::of::<operate_cluster_config::OperateClusterConfig>(),
@@ -109,7 +111,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("RebalanceTable", "it comes with rebalancing"),
     ("SegmentProcessorFramework", "it comes with the minions' merge tasks"),
     ("StartKafka", "there is no Kafka inside; start a real one, as `scripts/kafka start` or the compose file do"),
-    ("StreamAvroIntoKafka", "it comes with streams; Kafka's own console producer sends JSON lines meanwhile"),
     ("StreamGitHubEvents", "it comes with streams"),
 ];
 

@@ -48,6 +48,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("apache-avro", &["connectors", "jobs"]),
     ("sqlparser", &["query"]),
     ("roaring", &["segment", "engine", "aggregates"]),
+    ("rdkafka", &["connectors"]),
     ("clap", &["cli"]),
 ];
 

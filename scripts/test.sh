@@ -21,6 +21,6 @@ cargo fmt --all --check
 step lints
 cargo clippy --locked --workspace --all-targets -- -D warnings
 step tests
-cargo test --locked --workspace
+cargo test --locked --workspace --no-fail-fast
 step REST APIs, fuzzed
 scripts/schemathesis.sh

@@ -15,7 +15,7 @@ async fn loads_replaces_and_drops() {
     assert!(report.size_bytes > 0);
     server.settle().await;
     assert_eq!(segment_files(&setup).len(), 2);
-    assert_eq!(get(server.admin_addr(), "/health").await, (200, "OK".to_owned()));
+    healthy(server.admin_addr()).await;
 
     let second = setup.segment("s1", &[1, 2, 3, 4, 5]);
     assert_ne!(first.crc, second.crc);
@@ -96,12 +96,7 @@ async fn restarts_without_a_controller_and_registers_what_it_holds() {
     setup.fetcher.broken.store(true, Ordering::SeqCst);
     let server = setup.start().await;
     let admin = server.admin_addr();
-    let ready = async {
-        while get(admin, "/health").await.0 != 200 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, ready).await.expect("ready without a controller");
+    healthy(admin).await;
     assert_eq!(get(admin, "/tables/people_OFFLINE/segments").await.1, r#"{"segments":["s1","s2"]}"#);
     assert!(!server.is_connected());
 

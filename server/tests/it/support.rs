@@ -256,6 +256,16 @@ pub fn segment_files(setup: &Setup) -> Vec<PathBuf> {
     files(&setup.data_dir().join("segments"))
 }
 
+/// Waits until the server says that it has loaded what it holds.
+pub async fn healthy(admin: std::net::SocketAddr) {
+    let ready = async {
+        while get(admin, "/health").await.0 != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, ready).await.expect("healthy in time");
+}
+
 pub async fn get(addr: std::net::SocketAddr, path: &str) -> (u16, String) {
     let response = reqwest::get(format!("http://{addr}{path}")).await.unwrap();
     (response.status().as_u16(), response.text().await.unwrap())

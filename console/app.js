@@ -77,7 +77,9 @@ let shownTables = "";
 const waiting = [];
 let inFlight = 0;
 
-/** Facts of a table are asked for when its line comes into view: a cluster may have thousands. */
+/** Facts of few tables are asked for at once; of many, which may be thousands, when a line comes into view. */
+const AT_ONCE = 40;
+
 const inView = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (!entry.isIntersecting) continue;
@@ -86,6 +88,12 @@ const inView = new IntersectionObserver((entries) => {
   }
   nextFacts();
 });
+
+function watch(lines) {
+  if (lines.length > AT_ONCE) return lines.forEach((line) => inView.observe(line));
+  waiting.push(...lines);
+  nextFacts();
+}
 
 function nextFacts() {
   while (inFlight < FACTS_IN_FLIGHT && waiting.length) {
@@ -100,13 +108,16 @@ async function showTables() {
   }));
   const now = JSON.stringify(tables);
   if (now === shownTables) {
-    for (const line of $("tables").children) inView.observe(line);
+    watch([...$("tables").children]);
     return;
   }
   shownTables = now;
   $("table-count").textContent = tables.length ? `· ${tables.length}` : "";
   $("filter").hidden = tables.length < 8;
+  inView.disconnect();
+  waiting.length = 0;
   $("tables").replaceChildren(...tables.map(tableLine));
+  watch([...$("tables").children]);
   filterTables();
   if (!last && !running) welcome(tables);
 }
@@ -120,7 +131,6 @@ function tableLine(name) {
     el("span", { className: "name" }, raw), el("span", { className: "type" }, type), el("span", { className: "facts" }, "…"));
   button.setAttribute("aria-expanded", "false");
   line.append(button);
-  inView.observe(line);
   return line;
 }
 

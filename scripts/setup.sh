@@ -14,6 +14,8 @@ need() { # command, Debian package
 }
 
 need cc gcc
+need c++ g++
+need make make
 need curl curl
 if ! command -v cargo >/dev/null 2>&1; then
   echo "'cargo' is missing: install Rust 1.95 or newer (https://www.rust-lang.org/tools/install)" >&2

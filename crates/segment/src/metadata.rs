@@ -77,6 +77,10 @@ pub struct ColumnMetadata {
     /// Bytes by index, under Pinot's ids: `dictionary`, `forward_index`, `inverted_index`, `range_index`,
     /// `bloom_filter`, `nullvalue_vector`.
     pub index_sizes: BTreeMap<String, u64>,
+    /// Settings of the indexes that have some (`json_index`, `text_index` …), as they were when the index was built.
+    /// A reload compares them with the table config.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub index_settings: BTreeMap<String, serde_json::Value>,
     /// The value that stands where a doc has none, as text.
     #[serde(default)]
     pub default_null_value: String,

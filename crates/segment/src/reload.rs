@@ -16,12 +16,14 @@ use crate::{
     creator::{
         self, assemble,
         column::ColumnBuilder,
-        finish::{FinishedColumn, attach_bloom},
+        finish::{FinishedColumn, attach_bloom, size_name},
         sink::Part,
     },
     format::Kind,
     index::{
-        Plan, bloom,
+        Plan,
+        attached::{self, ATTACHED, Source},
+        bloom,
         column_scan::{ColumnIds, ColumnNumbers, counts, hashes},
         derived,
         dictionary::config::Choice,
@@ -45,7 +47,10 @@ enum Action {
 impl Action {
     fn changes(&self) -> bool {
         match self {
-            Self::Keep { drop, build } => !drop.is_empty() || build.inverted || build.range || build.bloom.is_some(),
+            Self::Keep { drop, build } => {
+                let builds = build.inverted || build.range || build.bloom.is_some() || !build.attached.is_empty();
+                !drop.is_empty() || builds
+            }
             Self::Rebuild { .. } | Self::Add { .. } => true,
         }
     }
@@ -76,7 +81,19 @@ pub fn reload(
     if !tasks.iter().any(|task| task.action.changes()) {
         return Ok(None);
     }
-    rewrite(segment, tasks, to).map(Some)
+    let anew = |task: &Task| match &task.action {
+        Action::Rebuild { plan, .. } | Action::Add { plan, .. } => !plan.attached.is_empty(),
+        Action::Keep { .. } => false,
+    };
+    let attach = tasks.iter().any(anew);
+    let built = rewrite(segment, tasks, to)?;
+    if !attach {
+        return Ok(Some(built));
+    }
+    // Columns that were built anew get theirs now that their values lie in a file.
+    let segment = ImmutableSegment::open(to)?;
+    let tasks = self::tasks(&segment, schema, indexing);
+    rewrite(&segment, tasks, to).map(Some)
 }
 
 /// Writes `segment` to `to` with the inverted and range indexes that its metadata names and its file lacks.
@@ -146,7 +163,33 @@ fn change(segment: &ImmutableSegment, index: u32, column: &Column, field: &Field
             build.bloom = Some(config);
         }
     }
+    for attached in ATTACHED {
+        let name = size_name(attached.kind);
+        let present = segment.container().section(index, attached.kind).is_some();
+        let wanted = plan.attached.iter().find(|(kind, _)| *kind == attached.kind).map(|(_, settings)| settings);
+        // An index that could not be built on this column is not tried again while its settings stay.
+        if wanted == column.metadata().index_settings.get(name) {
+            continue;
+        }
+        if present || wanted.is_none() {
+            drop.push(attached.kind);
+        }
+        if let Some(settings) = wanted {
+            build.attached.push((attached.kind, settings.clone()));
+        }
+    }
     Action::Keep { drop, build }
+}
+
+/// Writes `segment` again, to the same name, with the indexes that have settings: the last step of creation.
+pub(crate) fn attach(segment: &ImmutableSegment, schema: &Schema, indexing: &IndexingConfig) -> Result<BuiltSegment> {
+    let task = |(index, column): (usize, &Column)| {
+        let name = column.metadata().name.clone();
+        let mut build = Plan::nothing();
+        build.attached = schema.field(&name).map(|_| attached::wanted(indexing, &name)).unwrap_or_default();
+        Task { name, column: Some(index as u32), action: Action::Keep { drop: Vec::new(), build } }
+    };
+    rewrite(segment, segment.columns().iter().enumerate().map(task).collect(), segment.path())
 }
 
 fn rewrite(segment: &ImmutableSegment, tasks: Vec<Task>, to: &Path) -> Result<BuiltSegment> {
@@ -229,6 +272,17 @@ fn keep(
     derived::build_bloom(build, &mut |insert| hashes(column, insert), work_dir, &mut built)?;
     if build.bloom.is_some() || drop.contains(&Kind::Bloom) {
         attach_bloom(&mut meta, &mut built)?;
+    }
+    for kind in drop {
+        meta.index_settings.remove(size_name(*kind));
+    }
+    for (kind, settings) in &build.attached {
+        let Some(attached) = attached::of_kind(*kind) else { continue };
+        let source = Source { column, num_docs, work_dir };
+        if let Some(section) = (attached.build)(&source, settings)? {
+            built.push((*kind, section));
+        }
+        meta.index_settings.insert(size_name(*kind).to_owned(), settings.clone());
     }
     Ok(FinishedColumn::new(meta, kept, built))
 }

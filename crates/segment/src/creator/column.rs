@@ -343,6 +343,7 @@ impl ColumnBuilder {
             partitions: None,
             bloom: None,
             index_sizes: Default::default(),
+            index_settings: Default::default(),
             default_null_value: crate::text::render(&self.field.default_null_value),
             auto_generated: false,
         }

@@ -56,7 +56,15 @@ pub(crate) fn size_name(kind: Kind) -> &'static str {
         Kind::Inverted => "inverted_index",
         Kind::Range => "range_index",
         Kind::Bloom => "bloom_filter",
-        _ => "forward_index",
+        Kind::Json => "json_index",
+        Kind::Text => "text_index",
+        Kind::Fst => "fst_index",
+        Kind::Ifst => "ifst_index",
+        Kind::H3 => "h3_index",
+        Kind::Vector => "vector_index",
+        Kind::Forward | Kind::ForwardOffsets | Kind::ChunkDirectory | Kind::Chunks | Kind::Sorted | Kind::Counts => {
+            "forward_index"
+        }
     }
 }
 

@@ -29,9 +29,10 @@ use column::ColumnBuilder;
 use finish::FinishedColumn;
 
 use crate::{
-    ColumnMetadata, Error, Result, SegmentMetadata,
+    ColumnMetadata, Error, ImmutableSegment, Result, SegmentMetadata,
     format::{ContainerWriter, Form, SectionEntry},
-    index::{Plan, null::creator::NullVector},
+    index::{Plan, attached, null::creator::NullVector},
+    reload,
 };
 
 /// Batches below this many cells are appended on the calling thread alone.
@@ -169,7 +170,13 @@ impl SegmentCreator {
         };
         let task = |column: ColumnBuilder| Task { name: column.name().to_owned(), work: Some(column) };
         let tasks = columns.into_iter().map(task).collect();
-        assemble(metadata, tasks, self.threads, &self.options.output_file, ColumnBuilder::finish)
+        let built = assemble(metadata, tasks, self.threads, &self.options.output_file, ColumnBuilder::finish)?;
+        let indexing = &self.options.indexing;
+        if self.options.schema.fields.iter().all(|field| attached::wanted(indexing, &field.name).is_empty()) {
+            return Ok(built);
+        }
+        let segment = ImmutableSegment::open(&built.file)?;
+        reload::attach(&segment, &self.options.schema, indexing)
     }
 }
 

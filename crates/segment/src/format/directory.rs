@@ -28,10 +28,18 @@ pub enum Kind {
     Inverted = 10,
     Range = 11,
     Bloom = 12,
+    Json = 13,
+    Text = 14,
+    Fst = 15,
+    /// As [`Kind::Fst`], of lower-case values.
+    Ifst = 16,
+    /// Geographic cells.
+    H3 = 17,
+    Vector = 18,
 }
 
 impl Kind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Dictionary,
         Self::DictionaryOffsets,
         Self::Forward,
@@ -44,6 +52,12 @@ impl Kind {
         Self::Inverted,
         Self::Range,
         Self::Bloom,
+        Self::Json,
+        Self::Text,
+        Self::Fst,
+        Self::Ifst,
+        Self::H3,
+        Self::Vector,
     ];
 
     pub fn from_code(code: u16) -> Option<Self> {
@@ -65,12 +79,29 @@ impl Kind {
             Self::Inverted => "inverted index",
             Self::Range => "range index",
             Self::Bloom => "bloom filter",
+            Self::Json => "JSON index",
+            Self::Text => "text index",
+            Self::Fst => "FST index",
+            Self::Ifst => "case-insensitive FST index",
+            Self::H3 => "H3 index",
+            Self::Vector => "vector index",
         }
     }
 
     /// Rebuilt from the others, so neither part of the content checksum nor of the packed form.
     pub fn is_derived(self) -> bool {
-        matches!(self, Self::Inverted | Self::Range | Self::Bloom)
+        !matches!(
+            self,
+            Self::Dictionary
+                | Self::DictionaryOffsets
+                | Self::Forward
+                | Self::ForwardOffsets
+                | Self::ChunkDirectory
+                | Self::Chunks
+                | Self::Sorted
+                | Self::Nulls
+                | Self::Counts
+        )
     }
 }
 

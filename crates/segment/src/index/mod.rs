@@ -1,8 +1,10 @@
 //! Indexes, one folder each, with the same file names in each: `config.rs` (what users set), `creator.rs` (builds the
 //! section), `reader.rs` (answers queries), `mod.rs` (what the index is and is not useful for).
 //!
-//! A new index is a folder here, a [`crate::format::Kind`], a line in [`Plan`] and one in [`derived::build`].
+//! A new index is a folder here, a [`crate::format::Kind`], and a line in [`attached::ATTACHED`], or, where it is built
+//! while rows are appended, in [`Plan`] and [`derived`].
 
+pub(crate) mod attached;
 pub mod bloom;
 pub(crate) mod column_scan;
 pub(crate) mod derived;

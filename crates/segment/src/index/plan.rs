@@ -2,7 +2,10 @@
 
 use model::{BloomConfig, DataType, FieldSpec, IndexingConfig, PartitionConfig, Schema};
 
-use super::{dictionary::config::Choice, forward::config::Compression};
+use serde_json::Value as Json;
+
+use super::{attached, dictionary::config::Choice, forward::config::Compression};
+use crate::format::Kind;
 
 /// The parts of one column.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Plan {
     pub null_vector: bool,
     pub compression: Compression,
     pub partition: Option<PartitionConfig>,
+    /// Indexes with settings, built when the column has all its other parts.
+    pub attached: Vec<(Kind, Json)>,
 }
 
 impl Plan {
@@ -27,6 +32,7 @@ impl Plan {
             null_vector: false,
             compression: Compression::Automatic,
             partition: None,
+            attached: Vec::new(),
         }
     }
 
@@ -54,6 +60,7 @@ impl Plan {
             null_vector: config.null_handling_enabled || (schema.column_based_null_handling && !field.not_null),
             compression: config.compression.get(name).map_or(Compression::Automatic, |c| Compression::from_codec(c)),
             partition,
+            attached: attached::wanted(config, name),
         }
     }
 }

@@ -147,8 +147,9 @@ fn encoding(kind: Kind, column: &ColumnMetadata) -> Encoding {
         Kind::Forward | Kind::Dictionary => numbers(column.data_type.stored()),
         Kind::DictionaryOffsets | Kind::ForwardOffsets | Kind::Sorted => Encoding::DeltaU32,
         Kind::Counts => Encoding::PackedU32,
-        Kind::ChunkDirectory | Kind::Chunks | Kind::Nulls | Kind::Bloom => Encoding::Zstd,
-        Kind::Inverted | Kind::Range => Encoding::Zstd,
+        Kind::ChunkDirectory | Kind::Chunks | Kind::Nulls => Encoding::Zstd,
+        Kind::Inverted | Kind::Range | Kind::Bloom => Encoding::Zstd,
+        Kind::Json | Kind::Text | Kind::Fst | Kind::Ifst | Kind::H3 | Kind::Vector => Encoding::Zstd,
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::{Result, creator::sink::SectionSink, format::Kind, reader::Column};
 
 /// The column that an index is built on.
+#[allow(dead_code, reason = "read by the indexes in `ATTACHED`")]
 pub(crate) struct Source<'a> {
     pub(crate) column: &'a Column,
     pub(crate) num_docs: u32,
